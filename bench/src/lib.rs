@@ -1,0 +1,1 @@
+//! Benchmarks of Tertulia: criterion benches and the workload programs.

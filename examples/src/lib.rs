@@ -1,0 +1,1 @@
+//! What the chat programs share.

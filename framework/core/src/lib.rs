@@ -1,0 +1,8 @@
+//! The pure core of Tertulia.
+
+pub mod auth;
+pub mod frame;
+pub mod id;
+pub mod rng;
+pub mod time;
+pub mod wire;

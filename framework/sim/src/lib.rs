@@ -1,0 +1,1 @@
+//! Deterministic simulator, invariants and conformance suites.

@@ -1,0 +1,1 @@
+//! Group messaging without a server.

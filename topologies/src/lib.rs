@@ -1,0 +1,1 @@
+//! Topologies: how a group is wired and where a parcel goes next.

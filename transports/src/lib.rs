@@ -1,0 +1,1 @@
+//! Transports: how records travel between two members.
