@@ -1,0 +1,49 @@
+//! Hooks into a run: observers that watch, and taps that tamper with frames on their way.
+
+use tertulia_core::engine::api::{Delivered, Event};
+use tertulia_core::frame::{Frame, Lane};
+use tertulia_core::time::Instant;
+
+/// Sees what happens and changes nothing. Every method does nothing unless written.
+pub trait Watch: Send {
+    /// The application of `node` got messages.
+    fn delivered(&mut self, now: Instant, node: u32, delivered: &Delivered) {
+        let _ = (now, node, delivered);
+    }
+
+    /// The engine of `node` said something.
+    fn event(&mut self, now: Instant, node: u32, event: &Event) {
+        let _ = (now, node, event);
+    }
+
+    /// A frame left `from` for `to`.
+    fn sent(&mut self, now: Instant, from: u32, to: u32, lane: Lane, frame: &Frame) {
+        let _ = (now, from, to, lane, frame);
+    }
+
+    /// Something was done to the group: `crash`, `restart`, `partition`, …
+    fn fault(&mut self, now: Instant, kind: &'static str, node: Option<u32>) {
+        let _ = (now, kind, node);
+    }
+}
+
+/// Sits on every link and may alter, drop or add frames: a neighbour that lies, or a bug put in from outside.
+pub trait Tap: Send {
+    /// A frame is about to travel. What is in `out` afterwards travels in its place, in that order.
+    fn pass(&mut self, way: Way, frame: Frame, out: &mut Vec<(Lane, Frame)>);
+}
+
+/// Where a frame travels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Way {
+    /// The time.
+    pub now: Instant,
+    /// The sender.
+    pub from: u32,
+    /// The receiver.
+    pub to: u32,
+    /// The sender's number of the link.
+    pub link: u32,
+    /// Its lane.
+    pub lane: Lane,
+}
