@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use tertulia_core::frame::{Frame, FrameKind, Lane};
+use tertulia_core::frame::{Frame, FrameKind};
 
 /// Frames as results name them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -24,14 +24,14 @@ impl Class {
     /// All of them, in the order of results.
     pub const ALL: [Class; 5] = [Class::Data, Class::Control, Class::Announce, Class::Pull, Class::Repair];
 
-    /// The class of a frame on a lane.
+    /// The class of a frame.
     #[must_use]
-    pub fn of(kind: FrameKind, lane: Lane) -> Class {
-        match (kind, lane) {
-            (FrameKind::Data, Lane::Repair) | (FrameKind::PullEnd, _) => Class::Repair,
-            (FrameKind::Data, _) => Class::Data,
-            (FrameKind::Announce, _) => Class::Announce,
-            (FrameKind::Pull, _) => Class::Pull,
+    pub fn of(kind: FrameKind) -> Class {
+        match kind {
+            FrameKind::Repair | FrameKind::PullEnd => Class::Repair,
+            FrameKind::Data => Class::Data,
+            FrameKind::Announce => Class::Announce,
+            FrameKind::Pull => Class::Pull,
             _ => Class::Control,
         }
     }
@@ -82,11 +82,11 @@ impl Counters {
         self.faults.get(kind).copied().unwrap_or(0)
     }
 
-    pub(crate) fn sent(&mut self, frame: &Frame, lane: Lane) {
-        let class = Class::of(frame.kind, lane);
+    pub(crate) fn sent(&mut self, frame: &Frame) {
+        let class = Class::of(frame.kind);
         self.sends[class as usize] += 1;
         self.bytes[class as usize] += frame.wire_len() as u64;
-        self.repairs += u64::from(class == Class::Repair && frame.kind == FrameKind::Data);
+        self.repairs += u64::from(frame.kind == FrameKind::Repair);
     }
 
     /// Frames sent.

@@ -1,6 +1,7 @@
 //! Bugs put in on purpose, from outside the engine: a suite that does not catch them proves nothing.
 
 use tertulia_core::auth::{Auth, Signature};
+use tertulia_core::engine::Planted;
 use tertulia_core::frame::{Frame, FrameKind, Lane};
 use tertulia_core::id::{Digest, PeerId, SealKey};
 use tertulia_core::rng::NodeRng;
@@ -14,14 +15,16 @@ use crate::tap::{Tap, Way};
 /// A bug, or what an attacker does to find one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Plant {
-    /// An answer to a pull leaves out its last parcel, always.
-    ForgetLastRepair,
+    /// An answer to a pull leaves out its last parcel, always; put in between the engines.
+    DropLastRepair,
+    /// A fault of the engine itself. With the one that takes a parcel for seen before it is verified comes a
+    /// neighbour that sends each parcel twice, first with a byte of it altered.
+    Engine(Planted),
     /// A node that restarts keeps its incarnation.
     SameIncarnation,
     /// Every signature holds, while a neighbour alters parcels.
     BlindAuth,
-    /// No bug: a neighbour sends each parcel twice, first with a byte of it altered. An engine that notes a parcel as
-    /// seen before it is verified loses the true one.
+    /// No bug: that neighbour alone.
     Forger,
 }
 
@@ -30,11 +33,17 @@ impl Plant {
     pub fn sow(self, sim: &mut Sim<'_>, seed: u64) {
         let rng = NodeRng::fork(seed, 9);
         match self {
-            Plant::ForgetLastRepair => sim.set_tap(Some(Box::new(ForgetLast::default()))),
+            Plant::DropLastRepair => sim.set_tap(Some(Box::new(ForgetLast::default()))),
             Plant::SameIncarnation => {}
             Plant::BlindAuth => {
                 sim.set_wrap(Some(Box::new(|auth| Box::new(BlindAuth(auth)))));
                 sim.set_tap(Some(Box::new(Forger { rng, share: 0.02, replace: true })));
+            }
+            Plant::Engine(fault) => {
+                sim.set_planted(Some(fault));
+                if fault == Planted::DedupeBeforeVerify {
+                    sim.set_tap(Some(Box::new(Forger { rng, share: 0.02, replace: false })));
+                }
             }
             Plant::Forger => sim.set_tap(Some(Box::new(Forger { rng, share: 0.02, replace: false }))),
         }
@@ -78,9 +87,9 @@ pub struct ForgetLast {
 impl Tap for ForgetLast {
     fn pass(&mut self, way: Way, frame: Frame, out: &mut Vec<(Lane, Frame)>) {
         let key = (way.from, way.link);
-        match (frame.kind, way.lane) {
-            (FrameKind::Data, Lane::Repair) => out.extend(self.held.insert(key, (way.lane, frame))),
-            (FrameKind::PullEnd, _) => {
+        match frame.kind {
+            FrameKind::Repair => out.extend(self.held.insert(key, (way.lane, frame))),
+            FrameKind::PullEnd => {
                 self.held.remove(&key);
                 out.push((way.lane, frame));
             }

@@ -7,7 +7,7 @@ use tertulia_core::rng::NodeRng;
 use tertulia_core::time::Instant;
 
 use crate::network::PartitionId;
-use crate::sim::{Restart, Sim};
+use crate::sim::{Restart, Sim, Status};
 
 /// Rates are per minute of virtual time and for the whole group.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -174,6 +174,14 @@ impl<'f> Trouble<'f> {
         sim.calm();
         while let Some((_, undo)) = self.undo.pop_first() {
             self.undo(sim, undo);
+        }
+        // Whoever found nobody and gave up is started again by its person.
+        let gave_up = |sim: &Sim<'_>, n: u32| {
+            sim.status(n) == Status::Stopped && matches!(sim.refused(n), Some("unreachable" | "no-admission"))
+        };
+        for n in (0..sim.len()).filter(|&n| gave_up(sim, n)).collect::<Vec<_>>() {
+            let contacts = self.contacts(sim, n);
+            sim.restart(n, &Restart { contacts, ..Restart::default() });
         }
     }
 

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 pub use faults::Faults;
 pub use many::{FAILURES, Outcome, Topologies, run_many, seeds_to_catch};
-pub use run::{RunReport, run_guarded, run_one};
+pub use run::{RunReport, run_guarded, run_one, run_watched};
 pub(crate) use run::{check, guard, payload};
 
 use crate::invariants::{ALWAYS, Invariant, SETTLED};

@@ -15,6 +15,7 @@ use crate::network::Network;
 use crate::oracle::{Verdict, Violation};
 use crate::planted::Plant;
 use crate::sim::{Make, Sim};
+use crate::tap::Watch;
 
 /// How long a group may take to form.
 const FORM: Duration = Duration::from_secs(60);
@@ -72,7 +73,19 @@ impl fmt::Display for RunReport {
 /// Runs a campaign with one seed.
 #[must_use]
 pub fn run_one(campaign: &Campaign, seed: u64, make: Make<'_>) -> RunReport {
+    run_watched(campaign, seed, make, None)
+}
+
+/// The same, watched: for a transcript of a run that failed, say.
+#[must_use]
+pub fn run_watched(
+    campaign: &Campaign,
+    seed: u64,
+    make: Make<'_>,
+    watch: Option<Box<dyn Watch>>,
+) -> RunReport {
     let mut sim = Sim::new(campaign.sim.seeded(seed), make);
+    sim.set_watch(watch);
     if let Some(plant) = campaign.plant {
         plant.sow(&mut sim, seed);
     }

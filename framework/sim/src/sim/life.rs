@@ -110,7 +110,7 @@ impl Sim<'_> {
         let n = self.nodes.len() as u32;
         let nick = if self.config.same_nick { Arc::from("ana") } else { Arc::from(format!("n{n}")) };
         let stored =
-            Stored { incarnation: Incarnation(0), nick, claimed_at: self.wall_ms(), book: Vec::new() };
+            Stored { incarnation: Incarnation(0), parcels: 0, nick, claimed_at: self.wall_ms(), book: Vec::new() };
         self.nodes.push(Node::new(stored));
         n
     }
@@ -128,6 +128,8 @@ impl Sim<'_> {
             None => Box::new(plain),
         };
         let node = &mut self.nodes[n as usize];
+        let before = (node.stored.incarnation, node.stored.parcels);
+        node.stored.parcels = 0;
         if !same_incarnation {
             node.stored.incarnation = Incarnation(wall.max(node.stored.incarnation.0 + 1));
         }
@@ -139,12 +141,14 @@ impl Sim<'_> {
             seed: NodeRng::fork(self.config.seed, u64::from(node.run) << 40 | u64::from(n) << 8 | 3)
                 .next_u64(),
             incarnation: node.stored.incarnation,
+            before,
             epoch: 0,
             nick: Arc::clone(&node.stored.nick),
             nick_explicit: false,
             claimed_at: node.stored.claimed_at,
             addrs: vec![addr],
             book: node.stored.book.clone(),
+            planted: self.planted,
         };
         node.engine = Some(Box::new(Engine::new(setup)));
         node.status = Status::Running;

@@ -58,7 +58,7 @@ impl Sim<'_> {
             self.counters.overflow += 1;
             return;
         }
-        self.counters.sent(&frame, lane);
+        self.counters.sent(&frame);
         let (to, to_link) = (end.peer, end.peer_id);
         if self.paths.blocked(from, to) {
             self.counters.fault("blocked");

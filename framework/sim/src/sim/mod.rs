@@ -21,7 +21,7 @@ pub use publish::Unaccepted;
 use std::time::Duration;
 
 use tertulia_core::auth::Auth;
-use tertulia_core::engine::Engine;
+use tertulia_core::engine::{Engine, Planted};
 use tertulia_core::engine::api::Output;
 use tertulia_core::id::PeerId;
 use tertulia_core::peers::Addr;
@@ -64,6 +64,7 @@ pub struct Sim<'a> {
     tap: Option<Box<dyn Tap>>,
     watch: Option<Box<dyn Watch>>,
     wrap: Option<Wrap>,
+    planted: Option<Planted>,
     outputs: Vec<Output>,
     tapped: Vec<(tertulia_core::frame::Lane, tertulia_core::frame::Frame)>,
     bounds: Vec<(Instant, String)>,
@@ -94,6 +95,7 @@ impl<'a> Sim<'a> {
             tap: None,
             watch: None,
             wrap: None,
+            planted: None,
             outputs: Vec::new(),
             tapped: Vec::new(),
             bounds: Vec::new(),
@@ -114,6 +116,11 @@ impl<'a> Sim<'a> {
     /// Wraps the identities of nodes that start from now on.
     pub fn set_wrap(&mut self, wrap: Option<Wrap>) {
         self.wrap = wrap;
+    }
+
+    /// Builds a fault into the engines that start from now on.
+    pub fn set_planted(&mut self, planted: Option<Planted>) {
+        self.planted = planted;
     }
 
     /// The virtual time.

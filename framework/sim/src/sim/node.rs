@@ -45,6 +45,8 @@ impl Status {
 pub struct Stored {
     /// Its last run.
     pub incarnation: Incarnation,
+    /// How many parcels that run had signed for the group.
+    pub parcels: u64,
     /// The nick that it asks for.
     pub nick: Arc<str>,
     /// When it claimed the nick.

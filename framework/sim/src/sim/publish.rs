@@ -102,6 +102,7 @@ impl Sim<'_> {
             n.pending.pop_front();
             count += 1;
         }
+        n.stored.parcels += u64::from(to.is_none());
         let to = to.map(|to| crate::auth::peer_id(self.auth_key, to));
         engine.handle(self.now, Input::Publish { to, count, body: Bytes::from(body) });
         true
