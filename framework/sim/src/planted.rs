@@ -4,6 +4,7 @@ use tertulia_core::auth::{Auth, Signature};
 use tertulia_core::engine::Planted;
 use tertulia_core::frame::{Frame, FrameKind, Lane};
 use tertulia_core::id::{Digest, PeerId, SealKey};
+use tertulia_core::parcel::Parcel;
 use tertulia_core::rng::NodeRng;
 
 use bytes::Bytes;
@@ -37,15 +38,15 @@ impl Plant {
             Plant::SameIncarnation => {}
             Plant::BlindAuth => {
                 sim.set_wrap(Some(Box::new(|auth| Box::new(BlindAuth(auth)))));
-                sim.set_tap(Some(Box::new(Forger { rng, share: 0.02, replace: true })));
+                sim.set_tap(Some(Box::new(Forger { rng, share: 0.05, replace: true })));
             }
             Plant::Engine(fault) => {
                 sim.set_planted(Some(fault));
                 if fault == Planted::DedupeBeforeVerify {
-                    sim.set_tap(Some(Box::new(Forger { rng, share: 0.02, replace: false })));
+                    sim.set_tap(Some(Box::new(Forger { rng, share: 0.05, replace: false })));
                 }
             }
-            Plant::Forger => sim.set_tap(Some(Box::new(Forger { rng, share: 0.02, replace: false }))),
+            Plant::Forger => sim.set_tap(Some(Box::new(Forger { rng, share: 0.05, replace: false }))),
         }
     }
 }
@@ -98,7 +99,8 @@ impl Tap for ForgetLast {
     }
 }
 
-/// Alters a share of the parcels on their way: in place of the true ones, or before them.
+/// Alters a share of the parcels that are passed on: in place of the true ones, or before them. What an origin sends
+/// itself is left alone: its own link vouches for it.
 #[derive(Debug)]
 pub struct Forger {
     /// Its dice.
@@ -111,7 +113,8 @@ pub struct Forger {
 
 impl Tap for Forger {
     fn pass(&mut self, way: Way, frame: Frame, out: &mut Vec<(Lane, Frame)>) {
-        if frame.kind == FrameKind::Data && self.rng.chance(self.share) {
+        let carries = matches!(frame.kind, FrameKind::Data | FrameKind::Repair);
+        if carries && self.rng.chance(self.share) && passed_on(&way, &frame) {
             let last = frame.body.len().saturating_sub(65);
             out.push((way.lane, altered(&frame, last)));
             if self.replace {
@@ -120,6 +123,11 @@ impl Tap for Forger {
         }
         out.push((way.lane, frame));
     }
+}
+
+/// True when a frame carries somebody else's parcel.
+fn passed_on(way: &Way, frame: &Frame) -> bool {
+    Parcel::parse(frame.body.clone()).is_ok_and(|p| p.header.origin != way.from_id)
 }
 
 /// A frame with one bit of its body changed.

@@ -2,6 +2,7 @@
 
 use tertulia_core::engine::api::{Delivered, Event};
 use tertulia_core::frame::{Frame, Lane};
+use tertulia_core::id::PeerId;
 use tertulia_core::time::Instant;
 
 /// Sees what happens and changes nothing. Every method does nothing unless written.
@@ -73,6 +74,8 @@ pub struct Way {
     pub now: Instant,
     /// The sender.
     pub from: u32,
+    /// The sender's id.
+    pub from_id: PeerId,
     /// The receiver.
     pub to: u32,
     /// The sender's number of the link.

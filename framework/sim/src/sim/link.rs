@@ -32,7 +32,8 @@ impl Sim<'_> {
         }
         let Some(mut tap) = self.tap.take() else { return self.transmit(from, link, lane, frame) };
         let mut out = std::mem::take(&mut self.tapped);
-        tap.pass(Way { now: self.now, from, to, link, lane }, frame, &mut out);
+        let way = Way { now: self.now, from, from_id: self.id(from), to, link, lane };
+        tap.pass(way, frame, &mut out);
         for (lane, frame) in out.drain(..) {
             self.transmit(from, link, lane, frame);
         }
