@@ -1,0 +1,76 @@
+//! Random comings and goings under loss, and rings that meet.
+
+use std::time::Duration;
+
+use tertulia_core::rng::NodeRng;
+
+use super::net::Net;
+use super::{SETTLE, ring_of, settled};
+
+/// Some 20 random events; returns the network after it came to rest, and how much happened.
+fn churned(seed: u64, r: u8) -> (Net, usize) {
+    let mut rng = NodeRng::fork(seed, 7);
+    let mut net = settled(4, r, None);
+    net.loss = 0.05;
+    let mut happened = 0;
+    for step in 0..20u8 {
+        let members = net.members();
+        let pick = rng.pick(&members).copied();
+        match (rng.below(4), pick) {
+            (0 | 1, Some(contact)) if members.len() < 10 => {
+                let who = net.add(step * 11 + 20 + u8::from(seed % 2 == 0), ring_of(r, None));
+                net.join(who, contact);
+            }
+            (2, Some(who)) if members.len() > 2 => net.leave(who),
+            (3, Some(who)) if members.len() > 2 => net.crash(who),
+            _ => continue,
+        }
+        happened += 1;
+        let pause = Duration::from_millis(rng.below(400) as u64);
+        net.run(pause);
+    }
+    net.loss = 0.0;
+    net.run(SETTLE * 2);
+    (net, happened)
+}
+
+#[test]
+fn whatever_comes_and_goes_one_ring_remains() {
+    let mut happened = 0;
+    for seed in 0..60 {
+        let r = 1 + (seed % 4) as u8;
+        let (net, events) = churned(seed, r);
+        happened += events;
+        assert_eq!(net.fault(usize::from(r)), None, "seed {seed}, r {r}");
+    }
+    assert!(happened > 600, "{happened}");
+}
+
+#[test]
+fn the_same_seed_gives_the_same_run() {
+    assert_eq!(churned(5, 2).0.trace, churned(5, 2).0.trace);
+}
+
+#[test]
+fn rings_that_meet_become_one() {
+    for r in 1..=3 {
+        let mut net = settled(4, r, None);
+        let mut other = Vec::new();
+        for place in [30, 90, 150, 190] {
+            let who = net.add(place, ring_of(r, None));
+            match other.first() {
+                None => net.found(who),
+                Some(&first) => net.join(who, first),
+            }
+            other.push(who);
+            net.run(Duration::from_secs(3));
+        }
+        assert_eq!(net.view(0).nodes.len(), 4);
+        // One remembered member is dialled; the rosters merge.
+        net.link(0, other[2]);
+        net.merge(0, other[0]);
+        net.run(SETTLE);
+        assert_eq!(net.members().len(), 8);
+        assert_eq!(net.fault(usize::from(r)), None, "r {r}");
+    }
+}
