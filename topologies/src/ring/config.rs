@@ -132,22 +132,20 @@ pub(super) struct Tuning {
 
 #[cfg(test)]
 mod tests {
-    use serde::de::IntoDeserializer;
-    use serde::de::value::{Error, MapDeserializer};
-
     use super::*;
-
-    fn parse(key: &str, value: &str) -> Result<RedundantConfig, Error> {
-        let table = std::iter::once((key, value));
-        RedundantConfig::deserialize(MapDeserializer::<_, Error>::new(table).into_deserializer())
-    }
 
     #[test]
     fn profiles_set_options_and_nothing_else() {
-        let patient = parse("stabilise", "9s").unwrap();
+        let patient: RedundantConfig = serde_json::from_str(r#"{ "stabilise": "9s" }"#).unwrap();
         assert_eq!(patient, RedundantConfig { stabilise: Span::secs(9), ..RedundantConfig::default() });
-        assert!(parse("sucessors", "2").unwrap_err().to_string().contains("expected one of `successors`"));
-        assert!(parse("planted", "DocumentedQuit").is_err());
+        let written = serde_json::to_string(&Config::default()).unwrap();
+        assert_eq!(written, r#"{"successors":1,"stabilise":"5s","retry":"200ms"}"#);
+        assert_eq!(serde_json::from_str::<Config>(&written).unwrap(), Config::default());
+        for wrong in
+            [r#"{ "sucessors": 2 }"#, r#"{ "planted": "DocumentedQuit" }"#, r#"{ "successors": -1 }"#]
+        {
+            assert!(serde_json::from_str::<Config>(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

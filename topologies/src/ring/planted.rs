@@ -29,6 +29,8 @@ pub enum Planted {
 pub(super) struct Chord2001 {
     successors: Vec<PeerId>,
     predecessor: Option<PeerId>,
+    /// True once there was a successor: until then its own successor is itself, and whoever comes is a better one.
+    had_one: bool,
 }
 
 impl Ring {
@@ -85,6 +87,7 @@ impl Ring {
         if let Some(first) = around.successors.first() {
             cx.out.learn(first.id, first.addrs.clone());
             self.chord.successors = vec![first.id];
+            self.chord.had_one = true;
             self.look_at(cx.now);
         }
         true
@@ -99,7 +102,8 @@ impl Ring {
         if self.chord.predecessor.is_none_or(|before| order::between(before, who, me)) {
             self.chord.predecessor = Some(who);
         }
-        if self.chord.successors.is_empty() {
+        if !self.chord.had_one {
+            self.chord.had_one = true;
             self.chord.successors.push(who);
         }
     }

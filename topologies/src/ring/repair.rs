@@ -33,6 +33,9 @@ impl Ring {
         if nearest != self.greeted && nearest != (None, None) {
             self.tick = self.tick.map(|at| at.min(cx.now + self.tuning.retry));
         }
+        if nearest == (None, None) {
+            self.greeted = nearest;
+        }
     }
 
     /// The next live members, until as many as configured are alive and can be linked to. Suspects, and members
@@ -132,7 +135,8 @@ impl Ring {
         }
         // A predecessor that has not linked by now gets a hand from this side.
         let before = order::predecessors(cx.peers, &self.quitting, 1).first().copied();
-        self.helped = before.filter(|p| !self.linked.contains(p));
+        let may_help = self.tuning.planted.is_none();
+        self.helped = before.filter(|p| may_help && !self.linked.contains(p));
         self.settle(cx);
     }
 

@@ -208,8 +208,12 @@ impl Net {
     }
 
     fn index(&self, at: usize, peer: Peer) -> usize {
+        self.find(at, peer).unwrap()
+    }
+
+    fn find(&self, at: usize, peer: Peer) -> Option<usize> {
         let id = self.nodes[at].table.id(peer);
-        self.nodes.iter().position(|n| n.id == id).unwrap()
+        self.nodes.iter().position(|n| n.id == id)
     }
 
     pub(super) fn link(&mut self, a: usize, b: usize) {
@@ -343,12 +347,12 @@ impl Net {
                 self.lazy.push(to);
             }
             Act::Want(peer) => {
-                let to = self.index(who, peer);
+                let Some(to) = self.find(who, peer) else { return }; // Nobody listens there.
                 assert!(self.nodes[who].wants.insert(to), "wanted twice");
                 self.at(HOP * 2, Event::Dial { from: who, to });
             }
             Act::Release(peer) => {
-                let to = self.index(who, peer);
+                let Some(to) = self.find(who, peer) else { return };
                 assert!(self.nodes[who].wants.remove(&to), "released and not wanted");
                 if !self.nodes[to].wants.contains(&who) {
                     self.unlink(who, to);
