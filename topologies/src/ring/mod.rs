@@ -35,6 +35,9 @@ pub const KIND: &str = "ring";
 /// The name that a profile chooses the redundant ring by.
 pub const KIND_REDUNDANT: &str = "redundant-ring";
 
+/// What this plug-in is, for people: the page that also opens this module.
+pub const DOC: &str = include_str!("docs.md");
+
 /// A ring with these options. Those out of range are brought into it; [`Settings::check`] tells of them.
 #[must_use]
 pub fn build<const REDUNDANT: bool>(config: Settings<REDUNDANT>) -> Box<dyn Topology> {
@@ -105,6 +108,8 @@ impl Topology for Ring {
 impl Ring {
     fn on_link_up(&mut self, cx: &mut Ctx<'_>, peer: Peer) {
         self.linked.insert(peer);
+        // Whoever links anew after its QUIT is back.
+        self.quitting.remove(&cx.peers.id(peer));
         self.settle(cx);
     }
 

@@ -18,11 +18,14 @@ impl Ring {
     /// Computes the successor list and brings the wanted links in line with it.
     pub(super) fn settle(&mut self, cx: &mut Ctx<'_>) {
         self.routes.stale();
-        if !matches!(self.phase, Phase::Member) {
+        if !self.is_member() {
             return;
         }
         self.forget_stale(cx);
         self.successors = self.planted_successors(cx.peers).unwrap_or_else(|| self.live_successors(cx));
+        if !matches!(self.phase, Phase::Member) {
+            return; // On the way out no links are made or let go.
+        }
         self.ease(cx);
         let needed = self.needed(cx);
         for &peer in &needed {

@@ -4,25 +4,34 @@ use std::time::Duration;
 
 use tertulia_core::rng::NodeRng;
 
+use super::super::Planted;
 use super::net::Net;
 use super::{SETTLE, ring_of, settled};
 
-/// Some 20 random events; returns the network after it came to rest, and how much happened.
-fn churned(seed: u64, r: u8) -> (Net, usize) {
+/// Some 20 random events under loss, delay and a late roster; returns the network after it came to rest, and how
+/// much happened.
+fn churned(seed: u64, r: u8, planted: Option<Planted>) -> (Net, usize) {
     let mut rng = NodeRng::fork(seed, 7);
-    let mut net = settled(4, r, None);
-    net.loss = 0.05;
-    let mut happened = 0;
+    let mut net = settled(4, r, planted);
+    (net.loss, net.late, net.lag) = (0.05, Duration::from_millis(20), Duration::from_millis(300));
+    let (mut happened, mut dead) = (0, Vec::new());
     for step in 0..20u8 {
         let members = net.members();
-        let pick = rng.pick(&members).copied();
-        match (rng.below(4), pick) {
-            (0 | 1, Some(contact)) if members.len() < 10 => {
-                let who = net.add(step * 11 + 20 + u8::from(seed % 2 == 0), ring_of(r, None));
-                net.join(who, contact);
+        let Some(&one) = rng.pick(&members) else { break };
+        match rng.below(6) {
+            0..=2 if members.len() < 10 => {
+                let who = net.add(step * 11 + 20 + u8::from(seed % 2 == 0), ring_of(r, planted));
+                net.join(who, one);
             }
-            (2, Some(who)) if members.len() > 2 => net.leave(who),
-            (3, Some(who)) if members.len() > 2 => net.crash(who),
+            3 if members.len() > 2 => net.leave(one),
+            4 if members.len() > 2 => {
+                net.crash(one);
+                dead.push(one);
+            }
+            5 if !dead.is_empty() => {
+                let back = dead.swap_remove(rng.below(dead.len()));
+                net.restart(back, one, ring_of(r, planted));
+            }
             _ => continue,
         }
         happened += 1;
@@ -37,18 +46,27 @@ fn churned(seed: u64, r: u8) -> (Net, usize) {
 #[test]
 fn whatever_comes_and_goes_one_ring_remains() {
     let mut happened = 0;
-    for seed in 0..60 {
+    for seed in 0..80 {
         let r = 1 + (seed % 4) as u8;
-        let (net, events) = churned(seed, r);
+        let (net, events) = churned(seed, r, None);
         happened += events;
         assert_eq!(net.fault(usize::from(r)), None, "seed {seed}, r {r}");
+        assert_eq!(net.double_nick(), None, "seed {seed}, r {r}");
     }
-    assert!(happened > 600, "{happened}");
+    assert!(happened > 900, "{happened}");
+}
+
+#[test]
+fn churn_finds_what_is_planted() {
+    for planted in [Planted::DocumentedQuit, Planted::Chord2001Join] {
+        let seen = (0..20).find(|&seed| churned(seed, 2, Some(planted)).0.fault(2).is_some());
+        assert!(seen.is_some_and(|seed| seed < 5), "{planted:?} found with seed {seen:?}");
+    }
 }
 
 #[test]
 fn the_same_seed_gives_the_same_run() {
-    assert_eq!(churned(5, 2).0.trace, churned(5, 2).0.trace);
+    assert_eq!(churned(5, 2, None).0.trace, churned(5, 2, None).0.trace);
 }
 
 #[test]

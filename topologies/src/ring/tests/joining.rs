@@ -120,11 +120,7 @@ fn one_that_returns_is_not_refused_because_of_itself() {
         for other in [0, 2, 3] {
             net.unlink(1, other);
         }
-        net.nodes[1].up = true;
-        net.nodes[1].ring = ring_of(1, None);
-        net.nodes[1].table = tertulia_core::peers::PeerTable::new(net.nodes[1].id);
-        net.reset_wants(1);
-        net.join(1, contact);
+        net.restart(1, contact, ring_of(1, None));
         net.run(SETTLE);
         assert_eq!(net.nodes[1].refused, None);
         assert_eq!(net.nodes[1].state, State::Alive);

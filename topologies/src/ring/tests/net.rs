@@ -47,6 +47,9 @@ pub(super) struct Node {
     pub(super) state: State,
     pub(super) nick: Arc<str>,
     claimed_at: u64,
+    /// How often its state changed, and which change of others it knows.
+    version: u64,
+    knows: BTreeMap<usize, u64>,
     group: usize,
     wants: BTreeSet<usize>,
     pub(super) refused: Option<&'static str>,
@@ -56,6 +59,7 @@ enum Event {
     Frame { from: usize, to: usize, body: Bytes },
     Dial { from: usize, to: usize },
     State { who: usize, state: State },
+    Tell { at: usize, who: usize, state: State, version: u64 },
 }
 
 pub(super) struct Net {
@@ -63,6 +67,10 @@ pub(super) struct Net {
     pub(super) nodes: Vec<Node>,
     pub(super) links: BTreeSet<(usize, usize)>,
     pub(super) loss: f64,
+    /// Frames are this late at most beyond a hop, so they overtake each other; and come twice as often as lost.
+    pub(super) late: Duration,
+    /// The roster is this late at most, each member by itself.
+    pub(super) lag: Duration,
     /// Two that cannot reach each other.
     pub(super) blocked: Option<(usize, usize)>,
     /// Every documented message sent, by whom.
@@ -84,6 +92,8 @@ impl Net {
             nodes: Vec::new(),
             links: BTreeSet::new(),
             loss: 0.0,
+            late: Duration::ZERO,
+            lag: Duration::ZERO,
             blocked: None,
             trace: Vec::new(),
             events: BTreeMap::new(),
@@ -110,6 +120,8 @@ impl Net {
             state: State::Unknown,
             nick,
             claimed_at: u64::from(place),
+            version: 0,
+            knows: BTreeMap::new(),
             group: self.nodes.len(),
             wants: BTreeSet::new(),
             refused: None,
@@ -180,7 +192,7 @@ impl Net {
     fn happen(&mut self, event: Event) {
         match event {
             Event::Frame { from, to, body } => {
-                if self.links.contains(&pair(from, to)) {
+                if self.links.contains(&pair(from, to)) && self.nodes[to].up {
                     let from = self.handle(to, from);
                     self.input(to, Input::Frame { from, body: &body });
                 }
@@ -194,6 +206,7 @@ impl Net {
                     }
                 }
             }
+            Event::Tell { at, who, state, version } => self.told(at, who, state, version),
             Event::State { who, state } => {
                 if !self.nodes[who].up {
                     self.set_state(who, state);
@@ -255,6 +268,7 @@ impl Net {
     /// Changes what every member of the same group believes.
     pub(super) fn set_state(&mut self, who: usize, state: State) {
         self.nodes[who].state = state;
+        self.nodes[who].version += 1;
         let group = self.nodes[who].group;
         for at in 0..self.nodes.len() {
             if self.nodes[at].group == group && (at == who || self.is_member(at)) {
@@ -268,15 +282,41 @@ impl Net {
     }
 
     fn tell(&mut self, at: usize, who: usize) {
+        let Node { state, version, .. } = self.nodes[who];
+        if self.lag.is_zero() || at == who {
+            self.told(at, who, state, version);
+        } else {
+            let lag = self.lag.mul_f64(self.rng.unit());
+            self.at(lag, Event::Tell { at, who, state, version });
+        }
+    }
+
+    fn told(&mut self, at: usize, who: usize, state: State, version: u64) {
+        if !self.nodes[at].up || self.nodes[at].knows.get(&who).is_some_and(|&v| v > version) {
+            return;
+        }
+        self.nodes[at].knows.insert(who, version);
         let peer = self.handle(at, who);
         let node = &self.nodes[who];
-        let (state, nick, claimed_at, id) = (node.state, node.nick.clone(), node.claimed_at, node.id);
+        let (nick, claimed_at, id) = (node.nick.clone(), node.claimed_at, node.id);
         let entry = self.nodes[at].table.get_mut(peer);
         (entry.state, entry.nick, entry.claimed_at) = (state, nick, claimed_at);
         entry.addrs = vec![addr(id)];
-        if self.nodes[at].up {
-            self.input(at, Input::Member { peer });
-        }
+        self.input(at, Input::Member { peer });
+    }
+
+    /// A node that died comes back with its id and nick, and asks `contact`.
+    pub(super) fn restart(&mut self, who: usize, contact: usize, ring: Box<dyn Topology>) {
+        let group = self.nodes.len() + who;
+        let node = &mut self.nodes[who];
+        node.up = true;
+        node.ring = ring;
+        node.table = PeerTable::new(node.id);
+        node.table.get_mut(Peer::ME).addrs = vec![addr(node.id)];
+        node.knows.clear();
+        node.wants.clear();
+        node.group = group;
+        self.join(who, contact);
     }
 
     /// Two groups become one: everybody learns of everybody.
@@ -306,11 +346,6 @@ impl Net {
         (std::mem::take(&mut self.eager), std::mem::take(&mut self.lazy))
     }
 
-    /// A node that starts anew wants no links yet.
-    pub(super) fn reset_wants(&mut self, who: usize) {
-        self.nodes[who].wants.clear();
-    }
-
     pub(super) fn input(&mut self, who: usize, input: Input<'_>) {
         self.call(who, |ring, cx| ring.on_input(cx, input));
     }
@@ -334,8 +369,11 @@ impl Net {
         match act {
             Act::Send(peer, body) => {
                 let to = self.index(who, peer);
-                if self.links.contains(&pair(who, to)) && !self.rng.chance(self.loss) {
-                    self.at(HOP, Event::Frame { from: who, to, body });
+                let copies = if self.rng.chance(self.loss) { 0 } else { 1 };
+                let twice = usize::from(self.rng.chance(self.loss));
+                for _ in 0..copies + twice {
+                    let after = HOP + self.late.mul_f64(self.rng.unit());
+                    self.at(after, Event::Frame { from: who, to, body: body.clone() });
                 }
             }
             Act::Eager(peer) => {
@@ -423,6 +461,13 @@ impl Net {
         let mut members: Vec<usize> = (0..self.nodes.len()).filter(|&i| self.is_member(i)).collect();
         members.sort_by_key(|&i| self.nodes[i].id);
         members
+    }
+
+    /// A nick that two members hold.
+    pub(super) fn double_nick(&self) -> Option<Arc<str>> {
+        let mut seen = BTreeSet::new();
+        let nicks = self.members().into_iter().map(|who| self.nodes[who].nick.clone());
+        nicks.filter(|nick| !seen.insert(nick.clone())).last()
     }
 
     /// What is wrong with the ring of all live members, if anything: every member goes by the next live members
