@@ -20,7 +20,7 @@ fn churned(seed: u64, r: u8, planted: Option<Planted>) -> (Net, usize) {
         let Some(&one) = rng.pick(&members) else { break };
         match rng.below(6) {
             0..=2 if members.len() < 10 => {
-                let who = net.add(step * 11 + 20 + u8::from(seed % 2 == 0), ring_of(r, planted));
+                let who = net.add(step * 11 + 20 + u8::from(seed.is_multiple_of(2)), ring_of(r, planted));
                 net.join(who, one);
             }
             3 if members.len() > 2 => net.leave(one),

@@ -112,6 +112,26 @@ fn two_newcomers_with_one_nick_do_not_both_get_in() {
 }
 
 #[test]
+fn one_nick_stays_unique_although_frames_get_lost_and_the_roster_is_late() {
+    let mut refused = 0;
+    for seed in 0..60u64 {
+        let mut net = settled(6, 1, None);
+        (net.loss, net.late, net.lag) = (0.05, Duration::from_millis(15), Duration::from_millis(300));
+        let (x, y) = (net.add(100, ring_of(1, None)), net.add(11, ring_of(1, None)));
+        net.nodes[x].nick = Arc::from("same");
+        net.nodes[y].nick = Arc::from("same");
+        net.join(y, (seed % 6) as usize);
+        net.run(Duration::from_millis(seed * 3 % 97));
+        net.join(x, (seed / 6 % 6) as usize);
+        net.run(SETTLE);
+        assert_eq!(net.double_nick(), None, "seed {seed}");
+        assert_eq!(net.fault(1), None, "seed {seed}");
+        refused += [x, y].iter().filter(|&&who| net.nodes[who].refused.is_some()).count();
+    }
+    assert_eq!(refused, 60, "one of each two");
+}
+
+#[test]
 fn one_that_returns_is_not_refused_because_of_itself() {
     for contact in [0, 2] {
         let mut net = settled(4, 1, None);

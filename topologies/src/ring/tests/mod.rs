@@ -4,6 +4,7 @@ mod churn;
 mod joining;
 mod leaving;
 mod net;
+mod orders;
 mod planted;
 mod routing;
 mod wire;

@@ -31,6 +31,7 @@ fn the_join_of_2001_breaks_the_ring() {
     for r in 1..=3u8 {
         let planted = Some(Planted::Chord2001Join);
         let mut net = settled(6, r, planted);
+        assert_eq!(net.fault(usize::from(r)), None, "it is right while nobody dies");
         let ring = net.members();
         let late = net.add(240, ring_of(r, planted));
         net.join(late, 0);
