@@ -141,12 +141,13 @@ impl Ring {
         None
     }
 
-    /// Sends the next query round; decides at once when alone, and by the roster after the last round.
+    /// Sends the next query round; decides at once when alone, and by the roster after the last round. Whoever just
+    /// came in itself and has no roster yet is not alone.
     fn next_round(&mut self, cx: &mut Ctx<'_>, newcomer: PeerId) {
         let others = order::members(cx.peers, &self.quitting).filter(|(_, e)| e.id != newcomer).count();
         let Some(admission) = self.admissions.get_mut(&newcomer) else { return };
         let Stage::Asking { rounds, at } = &mut admission.stage else { return };
-        if others == 0 || rounds.len() >= ROUNDS {
+        if (others == 0 && self.anchor.is_none()) || rounds.len() >= ROUNDS {
             self.decide(cx, newcomer);
             return;
         }

@@ -71,7 +71,14 @@ impl Ring {
         courier::send(cx, joining.contact, &Letter { nonce: joining.nonce, msg });
     }
 
-    /// The request under way, if this is the answer to it.
+    /// The engine forgot a peer: if it was the contact, another one has to be named.
+    pub(super) fn forget_contact(&mut self, peer: Peer) {
+        if matches!(&self.phase, Phase::Joining(joining) if joining.contact == peer) {
+            self.phase = Phase::Outside;
+        }
+    }
+
+    /// True when this is the answer to the request under way.
     fn is_answer(&self, from: Peer, nonce: u64) -> bool {
         matches!(&self.phase, Phase::Joining(j) if j.contact == from && j.nonce == nonce)
     }

@@ -133,6 +133,8 @@ impl Ring {
         self.successors.retain(|&p| p != peer);
         self.anchor = self.anchor.filter(|&p| p != peer);
         self.helped = self.helped.filter(|&p| p != peer);
+        self.greeted = (None, None);
+        self.forget_contact(peer);
         let lost = self.courier.lost(peer);
         self.settle(cx);
         self.reroute(cx, lost);

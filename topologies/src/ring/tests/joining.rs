@@ -132,6 +132,22 @@ fn one_nick_stays_unique_although_frames_get_lost_and_the_roster_is_late() {
 }
 
 #[test]
+fn a_member_that_just_came_in_does_not_take_itself_for_alone() {
+    let mut net = settled(4, 1, None);
+    net.lag = Duration::from_millis(800);
+    let (first, second) = (net.add(100, ring_of(1, None)), net.add(101, ring_of(1, None)));
+    net.nodes[second].nick = net.nodes[2].nick.clone();
+    net.join(first, 0);
+    while !net.is_member(first) {
+        net.run(HOP);
+    }
+    net.join(second, first);
+    net.run(SETTLE);
+    assert_eq!(net.nodes[second].refused, Some("nick-taken"));
+    assert_eq!(net.fault(1), None);
+}
+
+#[test]
 fn one_that_returns_is_not_refused_because_of_itself() {
     for contact in [0, 2] {
         let mut net = settled(4, 1, None);

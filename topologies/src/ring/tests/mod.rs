@@ -1,5 +1,6 @@
 //! The ring in a miniature network: what it does right, and that planted faults show.
 
+mod check;
 mod churn;
 mod joining;
 mod leaving;
