@@ -1,1 +1,3 @@
 //! Group messaging without a server.
+
+pub mod profile;
