@@ -73,6 +73,7 @@ fn wanted(expected: &str) -> String {
         "f32" | "f64" => "a number".into(),
         "u8" | "u16" | "u32" | "u64" | "usize" | "i8" | "i16" | "i32" | "i64" => "a whole number".into(),
         table if table.starts_with("struct ") || table == "a map" => "a table".into(),
+        name if name.starts_with("enum ") => "text".into(),
         other => other.into(),
     }
 }

@@ -42,7 +42,6 @@ pub(super) fn load(sources: &Sources) -> Result<Profile, ProfileError> {
     let mut profile: Profile = figment.extract().map_err(|e| wrong(&e, &origins))?;
     profile.origins = Arc::new(origins);
 
-    check_types(&profile, &figment, &defaults)?;
     ranges::check(&profile)?;
     profile.secret = Some(secret(&profile, file.folder.as_deref())?);
     check_node(&profile)?;
@@ -104,22 +103,6 @@ fn read_text(path: &Path) -> Result<String, String> {
         return Err(format!("a file of {} bytes; at most {FILE_MAX} are read", meta.len()));
     }
     std::fs::read_to_string(path).map_err(|e| format!("the file cannot be read: {e}"))
-}
-
-/// Numbers where text belongs: serde reads some of them as the place of a name in a list.
-fn check_types(profile: &Profile, figment: &Figment, defaults: &Value) -> Result<(), ProfileError> {
-    for key in ["roster.scope", "history.newcomers"] {
-        let (Ok(value), Some(default)) = (figment.find_value(key), defaults.find_ref(key)) else { continue };
-        if value.as_str().is_none() {
-            let example = default.as_str().unwrap_or_default();
-            return Err(profile.error(
-                key,
-                "text is expected here",
-                format!("write for example \"{example}\""),
-            ));
-        }
-    }
-    Ok(())
 }
 
 /// Reads the secret from the profile or its file: exactly one of both.

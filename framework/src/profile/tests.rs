@@ -170,7 +170,7 @@ fn bad_profiles_are_told_in_one_line() {
         ),
         (
             "[roster]\nscope = 1\n",
-            "p.toml:5: roster.scope: text is expected here; write for example \"group\"",
+            "p.toml:5: roster.scope: the number 1 where text is expected; write a value of that type",
         ),
         (
             "[roster]\nmax = 5000\n",
