@@ -4,8 +4,6 @@ use std::ffi::OsString;
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 
-use data_encoding::HEXLOWER;
-
 /// Numbers that are tried before giving up.
 const NUMBERS: u32 = 1024;
 
@@ -129,9 +127,9 @@ fn folder_name(group: &str) -> String {
     if safe == group && !group.is_empty() {
         return safe;
     }
-    let digest = ring::digest::digest(&ring::digest::SHA256, group.as_bytes());
+    let digest = blake3::hash(group.as_bytes());
     // A dot separates: no plain name has one, so no plain name can be mistaken for this.
-    format!("{safe}.{}", HEXLOWER.encode(&digest.as_ref()[..6]))
+    format!("{safe}.{}", &digest.to_hex()[..12])
 }
 
 #[cfg(test)]
