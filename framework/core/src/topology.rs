@@ -1,0 +1,280 @@
+//! The topology seam: who are my neighbours, and where does a parcel go next.
+//!
+//! A topology is a pure state machine. It learns of links, members, frames of its own and parcels through
+//! [`Input`], and answers through the [`Outbox`]: it names the peers that it wants to be linked to, and for each
+//! parcel the neighbours that get the payload at once ([`Outbox::eager`]) or only an announcement
+//! ([`Outbox::lazy`]). Dialling, retrying, verifying, deduping, ordering and repairing are not its business: the
+//! engine does them, the same for every topology. Frames may be lost, doubled or late on any link, so its own
+//! messages must be idempotent and retried on a deadline.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::auth::Auth;
+use crate::config::Scope;
+use crate::id::{Peer, PeerId};
+use crate::peers::PeerTable;
+use crate::rng::NodeRng;
+use crate::time::Instant;
+
+/// A plug-in that shapes the group.
+pub trait Topology: Send {
+    /// The name that a profile chooses it by.
+    fn kind(&self) -> &'static str;
+
+    /// What it needs from the layers around it; checked when a node is assembled.
+    fn needs(&self) -> Needs;
+
+    /// Something happened.
+    fn on_input(&mut self, cx: &mut Ctx<'_>, input: Input<'_>);
+
+    /// When it wants to be woken, if at all.
+    fn next_deadline(&self) -> Option<Instant>;
+
+    /// The deadline passed. Early or spurious calls are harmless.
+    fn on_deadline(&mut self, cx: &mut Ctx<'_>);
+
+    /// What it looks like from here: for people, and for invariants.
+    fn view(&self, peers: &PeerTable) -> View;
+}
+
+/// What a topology needs from the layers around it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Needs {
+    /// The smallest roster that it works with.
+    pub roster: Scope,
+    /// True when it cannot live with a transport that loses or reorders frames.
+    pub reliable: bool,
+}
+
+/// What a topology can see and do during one call.
+pub struct Ctx<'a> {
+    /// The time.
+    pub now: Instant,
+    /// Randomness of this node.
+    pub rng: &'a mut NodeRng,
+    /// Everybody known: ids, nicks, states, addresses, who is linked.
+    pub peers: &'a PeerTable,
+    /// Signatures, for topologies whose messages need them.
+    pub auth: &'a dyn Auth,
+    /// Where its answers go.
+    pub out: &'a mut Outbox,
+}
+
+impl Ctx<'_> {
+    /// This node's id.
+    #[must_use]
+    pub fn me(&self) -> PeerId {
+        self.peers.id(Peer::ME)
+    }
+}
+
+/// What a topology is told.
+#[derive(Clone, Debug)]
+pub enum Input<'a> {
+    /// This node is the first of its group: it is a member from now on.
+    Found,
+    /// This node wants to become a member through `contact`, to which it is linked. The topology answers with
+    /// [`Outbox::joined`] or [`Outbox::refuse`], and retries by itself while the link stands.
+    Join {
+        /// A member of the group.
+        contact: Peer,
+        /// The nick that this node asks for.
+        nick: Arc<str>,
+        /// When it claimed it, milliseconds since the Unix epoch.
+        claimed_at: u64,
+    },
+    /// This node goes: mend what its absence would break, then call [`Outbox::left`].
+    Leave,
+    /// A link is up; the peer may not be a member yet.
+    LinkUp {
+        /// Who is at the other end.
+        peer: Peer,
+    },
+    /// A link is gone.
+    LinkDown {
+        /// Who was at the other end.
+        peer: Peer,
+    },
+    /// A frame of this topology.
+    Frame {
+        /// From whom.
+        from: Peer,
+        /// What was sent.
+        body: &'a Bytes,
+    },
+    /// A parcel wants to travel on: name the neighbours with [`Outbox::eager`] and [`Outbox::lazy`]. The sender
+    /// and the origin are left out by the engine whether named or not.
+    Route {
+        /// Which one.
+        parcel: Routed,
+        /// The neighbour it came from; `None` for one's own.
+        from: Option<Peer>,
+        /// First time or again. A duplicate travels nowhere: it is told for bookkeeping.
+        novelty: Novelty,
+    },
+    /// A neighbour had to pull a parcel that was only announced to it; eager would have served it better.
+    Pulled {
+        /// The neighbour.
+        by: Peer,
+    },
+    /// The roster changed: a member came, went, or is in another state; read it from the table.
+    Member {
+        /// Which one.
+        peer: Peer,
+    },
+    /// The engine has dropped all it knew of a peer; its handle will name another.
+    Forgotten {
+        /// Which one.
+        peer: Peer,
+    },
+}
+
+/// What a topology needs to know of a parcel to route it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Routed {
+    /// Who signed it.
+    pub origin: Peer,
+    /// The one member that it is for, when it is no group parcel; possibly not known here.
+    pub to: Option<PeerId>,
+    /// Links it has crossed.
+    pub hops: u8,
+    /// Its number in the origin's stream.
+    pub number: u64,
+    /// Bytes on the wire.
+    pub len: usize,
+}
+
+/// First time, or again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Novelty {
+    /// Not seen before.
+    New,
+    /// Seen before.
+    Duplicate,
+}
+
+/// What a topology answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Act {
+    /// Send a frame of this topology.
+    Send(Peer, Bytes),
+    /// Send the parcel being routed.
+    Eager(Peer),
+    /// Announce the parcel being routed.
+    Lazy(Peer),
+    /// Keep a link to this peer: dial now, redial with back-off.
+    Want(Peer),
+    /// The link is no longer needed by this side.
+    Release(Peer),
+    /// Somebody may be reached here.
+    Learn(PeerId, Vec<Arc<str>>),
+    /// This node is a member now.
+    Joined,
+    /// This node was not let in.
+    Refused {
+        /// Stable, for scripts.
+        code: &'static str,
+        /// Why.
+        reason: String,
+    },
+    /// All that leaving needs has been said.
+    Left,
+    /// The leader changed.
+    Leader(PeerId, u64),
+    /// Something that people should know is being waited for.
+    Waiting(String),
+    /// A documented message was sent (`true`) or received, for the log and `/trace`.
+    Trace(&'static str, Peer, bool),
+}
+
+/// Collects what a topology answers during one call.
+#[derive(Clone, Debug, Default)]
+pub struct Outbox {
+    acts: Vec<Act>,
+}
+
+impl Outbox {
+    /// Sends a frame of this topology on the control lane. Lost when there is no link.
+    pub fn send(&mut self, to: Peer, body: Bytes) {
+        self.acts.push(Act::Send(to, body));
+    }
+
+    /// The parcel being routed goes to this neighbour.
+    pub fn eager(&mut self, to: Peer) {
+        self.acts.push(Act::Eager(to));
+    }
+
+    /// The parcel being routed is announced to this neighbour.
+    pub fn lazy(&mut self, to: Peer) {
+        self.acts.push(Act::Lazy(to));
+    }
+
+    /// A link to this peer is wanted from now on.
+    pub fn want(&mut self, peer: Peer) {
+        self.acts.push(Act::Want(peer));
+    }
+
+    /// A link to this peer is not wanted any more; it closes when the other side does not want it either.
+    pub fn release(&mut self, peer: Peer) {
+        self.acts.push(Act::Release(peer));
+    }
+
+    /// Tells the engine where somebody may be reached.
+    pub fn learn(&mut self, id: PeerId, addrs: Vec<Arc<str>>) {
+        self.acts.push(Act::Learn(id, addrs));
+    }
+
+    /// This node is a member now.
+    pub fn joined(&mut self) {
+        self.acts.push(Act::Joined);
+    }
+
+    /// This node was not let in.
+    pub fn refuse(&mut self, code: &'static str, reason: String) {
+        self.acts.push(Act::Refused { code, reason });
+    }
+
+    /// All that leaving needs has been said.
+    pub fn left(&mut self) {
+        self.acts.push(Act::Left);
+    }
+
+    /// The leader changed.
+    pub fn leader(&mut self, leader: PeerId, term: u64) {
+        self.acts.push(Act::Leader(leader, term));
+    }
+
+    /// Something is being waited for.
+    pub fn waiting(&mut self, reason: String) {
+        self.acts.push(Act::Waiting(reason));
+    }
+
+    /// Notes a documented message for the log and `/trace`.
+    pub fn trace(&mut self, name: &'static str, peer: Peer, sent: bool) {
+        self.acts.push(Act::Trace(name, peer, sent));
+    }
+
+    /// Takes what was answered, leaving the memory to be used again.
+    pub fn drain(&mut self) -> std::vec::Drain<'_, Act> {
+        self.acts.drain(..)
+    }
+}
+
+/// What a topology looks like from one node.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct View {
+    /// The name of the topology.
+    pub kind: &'static str,
+    /// Members and their roles, in the topology's own order (rings: in ring order), oneself included.
+    pub nodes: Vec<(Peer, &'static str)>,
+    /// Links that the whole group is believed to have.
+    pub links: Vec<(Peer, Peer)>,
+    /// Peers that this node wants to be linked to, or that lean on a link to it, nearest first.
+    pub neighbours: Vec<Peer>,
+    /// The leader, where there is one.
+    pub leader: Option<Peer>,
+    /// The leader's term.
+    pub term: Option<u64>,
+}
