@@ -84,7 +84,7 @@ pub(super) fn overlay(
     settings: &[Setting],
     defaults: &Value,
     origins: &mut Origins,
-) -> Result<Figment, figment::Error> {
+) -> Result<Figment, Box<figment::Error>> {
     if settings.is_empty() {
         return Ok(base);
     }
@@ -93,7 +93,8 @@ pub(super) fn overlay(
         let value = typed(&setting.value, defaults.find_ref(&setting.key));
         layer = layer.merge(Serialized::default(&setting.key, value));
     }
-    let merged = merge(base, layer.extract::<Dict>()?, origins)?;
+    let layer: Dict = layer.extract().map_err(Box::new)?;
+    let merged = merge(&base, layer, origins)?;
     for setting in settings {
         origins.note(&setting.key, setting.place.clone());
     }
@@ -102,8 +103,12 @@ pub(super) fn overlay(
 
 /// Lays `layer` over `base`. Where the layer changes a plug-in's kind or the form of the secret, what `base` said
 /// about it goes.
-pub(super) fn merge(base: Figment, layer: Dict, origins: &mut Origins) -> Result<Figment, figment::Error> {
-    let mut below: Dict = base.extract()?;
+pub(super) fn merge(
+    base: &Figment,
+    layer: Dict,
+    origins: &mut Origins,
+) -> Result<Figment, Box<figment::Error>> {
+    let mut below: Dict = base.extract().map_err(Box::new)?;
     for table in PLUGINS {
         let kind = layer.get(table).and_then(|t| t.find_ref("kind"));
         let before = below.get(table).and_then(|t| t.find_ref("kind"));

@@ -19,8 +19,8 @@
 //! [`ProfileError`](crate::profile::ProfileError) with its line. Two names may share a builder and differ in defaults,
 //! as `ring` and `redundant-ring` do.
 
-mod registry;
+mod all;
 mod seam;
 
-pub use registry::{CodecPlace, DiscoveryPlace, Registry, built_in};
+pub use all::{CodecPlace, DiscoveryPlace, Registry, built_in};
 pub use seam::{RegistryError, Seam};

@@ -43,10 +43,10 @@ pub enum RegistryError {
 }
 
 type Build<T, Cx> = dyn Fn(&Dict, &Cx) -> Result<T, Refusal> + Send + Sync;
-type Check = dyn Fn(&Dict) -> Result<(), figment::Error> + Send + Sync;
+type Check = dyn Fn(&Dict) -> Result<(), Box<figment::Error>> + Send + Sync;
 
 enum Refusal {
-    Options(figment::Error),
+    Options(Box<figment::Error>),
     Plugin(String),
 }
 
@@ -168,7 +168,11 @@ impl<T, Cx> Seam<T, Cx> {
                 let all: Vec<&str> = self.kinds().collect();
                 remedy = format!("{remedy} There are: {}", all.join(", "));
             }
-            return Err(profile.error(&self.kind_key(), format!("there is no {} `{}`", self.name, table.kind), remedy));
+            return Err(profile.error(
+                &self.kind_key(),
+                format!("there is no {} `{}`", self.name, table.kind),
+                remedy,
+            ));
         };
         let mut options = entry.defaults.clone();
         for (key, value) in table.options {
@@ -203,8 +207,8 @@ fn table(profile: &Profile, seam: &str) -> PluginTable {
     }
 }
 
-fn read<C: DeserializeOwned>(options: &Dict) -> Result<C, figment::Error> {
-    Figment::from(Serialized::defaults(options)).extract()
+fn read<C: DeserializeOwned>(options: &Dict) -> Result<C, Box<figment::Error>> {
+    Figment::from(Serialized::defaults(options)).extract().map_err(Box::new)
 }
 
 #[cfg(test)]
@@ -287,7 +291,10 @@ mod tests {
             assert_eq!(seam().build(&profile(text, &[]), &1).unwrap_err().to_string(), line);
         }
         let set = seam().check(&profile("", &["topology.kind=rings"])).unwrap_err().to_string();
-        assert!(set.starts_with("option --set topology.kind: topology.kind: there is no topology `rings`"), "{set}");
+        assert!(
+            set.starts_with("option --set topology.kind: topology.kind: there is no topology `rings`"),
+            "{set}"
+        );
     }
 
     #[test]
