@@ -121,8 +121,10 @@ pub(super) fn merge(
         (layer.get("group"), below.get_mut("group"))
         && (above.contains_key("secret") || above.contains_key("secret_file"))
     {
-        group.remove("secret");
-        group.remove("secret_file");
+        for key in ["secret", "secret_file"] {
+            group.remove(key);
+            origins.forget(&format!("group.{key}"));
+        }
     }
     Ok(Figment::from(Serialized::defaults(below)).merge(Serialized::defaults(layer)))
 }

@@ -118,15 +118,15 @@ fn bad_profiles_are_told_in_one_line() {
         ),
         (
             "[node]\nlisten = 5\n",
-            "p.toml:5: node.listen: the number 5 where text is expected; write a value of that type",
+            "p.toml:5: node.listen: the number 5 where text is expected; write it in double quotes",
         ),
         (
             "[node]\njoin = \"a:1\"\n",
-            "p.toml:5: node.join: the text \"a:1\" where a list is expected; write a value of that type",
+            "p.toml:5: node.join: the text \"a:1\" where a list is expected; write it as [\"…\", \"…\"]",
         ),
         (
             "[node]\njoin = [\n  \"a:1\",\n  7]\n",
-            "p.toml:5: node.join.1: the number 7 where text is expected; write a value of that type",
+            "p.toml:5: node.join.1: the number 7 where text is expected; write it in double quotes",
         ),
         (
             "delivery = 3\n",
@@ -134,7 +134,7 @@ fn bad_profiles_are_told_in_one_line() {
         ),
         (
             "[topology]\nkind = 3\n",
-            "p.toml:5: topology.kind: the number 3 where text is expected; write a value of that type",
+            "p.toml:5: topology.kind: the number 3 where text is expected; write it in double quotes",
         ),
         (
             "[detector]\ninterval = \"1ms\"\n",
@@ -170,7 +170,7 @@ fn bad_profiles_are_told_in_one_line() {
         ),
         (
             "[roster]\nscope = 1\n",
-            "p.toml:5: roster.scope: the number 1 where text is expected; write a value of that type",
+            "p.toml:5: roster.scope: the number 1 where text is expected; write it in double quotes",
         ),
         (
             "[roster]\nmax = 5000\n",

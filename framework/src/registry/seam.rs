@@ -276,7 +276,7 @@ mod tests {
             ),
             (
                 "[topology]\nsuccessors = \"two\"\n",
-                "p.toml:5: topology.successors: the text \"two\" where a whole number is expected; write a value of that type",
+                "p.toml:5: topology.successors: the text \"two\" where a whole number is expected; write it as a plain number without quotes",
             ),
             (
                 "[topology]\nping = \"soon\"\n",
