@@ -12,6 +12,9 @@ use super::sources::Setting;
 
 const PREFIX: &str = "TERTULIA_";
 
+/// Parts of a key at most.
+const KEY_DEPTH: usize = 8;
+
 /// Tables in which the options belong to the `kind`.
 pub(crate) const PLUGINS: [&str; 6] = ["topology", "transport", "crypto", "codec", "discovery", "policy"];
 
@@ -46,7 +49,8 @@ pub(super) fn assignment(text: &str) -> Result<Setting, ProfileError> {
 fn check_key(key: &str, place: &Place, remedy: &str) -> Result<(), ProfileError> {
     let word =
         |w: &str| !w.is_empty() && w.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
-    if key.contains('.') && key.split('.').all(word) {
+    // No plug-in nests its options anywhere near as deep.
+    if (2..=KEY_DEPTH).contains(&key.split('.').count()) && key.split('.').all(word) {
         return Ok(());
     }
     Err(ProfileError::new(place.clone(), "", "this names no table and key", remedy))

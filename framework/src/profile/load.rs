@@ -57,6 +57,10 @@ fn find(sources: &Sources) -> Result<Text, ProfileError> {
         }
         Base::Named(name) => name,
     };
+    if name.is_empty() {
+        let place = Place::Option("--profile".into());
+        return Err(ProfileError::new(place, "", "the name is empty", known("", sources.shipped)));
+    }
     let file_name = Path::new(name);
     if let Some(shipped) = sources.shipped.iter().find(|s| s.name == name) {
         return Ok(Text {

@@ -262,6 +262,25 @@ fn errors_name_the_variable_or_the_option() {
 }
 
 #[test]
+fn deep_nesting_is_an_error_and_not_a_crash() {
+    let deep = "[".repeat(100_000);
+    let dotted = vec!["a"; 100_000].join(".");
+    for text in [
+        format!("a = {deep}"),
+        format!("{dotted} = 1"),
+        format!("[{dotted}]\nx = 1"),
+        "a = {b = ".repeat(50_000),
+    ] {
+        let error = Profile::load(&sources(&text)).unwrap_err().to_string();
+        assert!(error.starts_with("p.toml:4: ") && error.lines().count() == 1, "{}", &error[..80]);
+    }
+    let set = |text: String| sources("").set(&text).and_then(|s| Profile::load(&s));
+    assert!(set(format!("{dotted}=1")).is_err());
+    let odd = set(format!("topology.x={deep}")).unwrap();
+    assert_eq!(odd.topology.options["x"].as_str(), Some(deep.as_str()), "no TOML value, so text");
+}
+
+#[test]
 fn missing_files_are_told_with_what_there_is() {
     let load = |name: &str| Profile::load(&Sources::new(shipped()).profile(name)).unwrap_err().to_string();
     assert_eq!(load("rnig"), "rnig: there is no such file; did you mean the shipped profile `ring`?");
