@@ -1,10 +1,8 @@
-//! Batches: many records handed to or taken from a transport at once.
+//! Records on their way out.
 
 use std::collections::VecDeque;
 
 use bytes::{Buf, BufMut, BytesMut};
-
-use super::TransportError;
 
 /// Bytes before each record of a [`TxBatch`], filled with the record's length (little-endian).
 ///
@@ -23,16 +21,21 @@ pub struct TxBatch {
     /// Where the first record of `lens` begins (its headroom).
     front: usize,
     max: usize,
+    /// Times in a row that little of the buffer was used.
+    quiet: u8,
 }
 
 impl TxBatch {
     /// The usual length of a batch in bytes.
     pub const USUAL: usize = 256 * 1024;
+    /// What a quiet link may keep, and after how many small batches it counts as quiet.
+    const QUIET_KEEPS: usize = 16 * 1024;
+    const QUIET_TIMES: u8 = 64;
 
     /// An empty batch that asks for no more once `max` bytes are in it. Its memory grows as it is used.
     #[must_use]
     pub fn new(max: usize) -> Self {
-        TxBatch { buf: BytesMut::new(), lens: VecDeque::new(), gone: 0, front: 0, max }
+        TxBatch { buf: BytesMut::new(), lens: VecDeque::new(), gone: 0, front: 0, max, quiet: 0 }
     }
 
     /// True when another record may be added.
@@ -121,10 +124,16 @@ impl TxBatch {
     }
 
     fn reset_if_empty(&mut self) {
-        if self.lens.is_empty() {
-            self.buf.clear();
-            (self.gone, self.front) = (0, 0);
+        if !self.lens.is_empty() {
+            return;
         }
+        let little = self.buf.capacity() > Self::QUIET_KEEPS && self.buf.len() < self.buf.capacity() / 8;
+        self.quiet = if little { self.quiet + 1 } else { 0 };
+        if self.quiet == Self::QUIET_TIMES {
+            (self.buf, self.quiet) = (BytesMut::new(), 0);
+        }
+        self.buf.clear();
+        (self.gone, self.front) = (0, 0);
     }
 }
 
@@ -185,88 +194,69 @@ impl Drop for RecordSlot<'_> {
     }
 }
 
-/// Records that arrived, still sealed, bounded in number, in length and together.
-#[derive(Debug)]
-pub struct RxBatch {
-    records: VecDeque<BytesMut>,
-    bytes: usize,
-    max_records: usize,
-    max_record: usize,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl RxBatch {
-    /// Bytes after which a batch counts as full.
-    const MAX_BYTES: usize = 512 * 1024;
-
-    /// An empty batch for at most `max_records` records of at most `max_record` bytes each.
-    #[must_use]
-    pub fn new(max_records: usize, max_record: usize) -> Self {
-        RxBatch { records: VecDeque::with_capacity(max_records), bytes: 0, max_records, max_record }
+    fn filled() -> TxBatch {
+        let mut batch = TxBatch::new(100);
+        for record in [&b"one"[..], b"", b"three"] {
+            batch.push(record);
+        }
+        batch
     }
 
-    /// The longest record that is taken.
-    #[must_use]
-    pub fn max_record(&self) -> usize {
-        self.max_record
+    #[test]
+    fn a_stream_may_stop_anywhere() {
+        let whole = b"\x03\0\0\0one\0\0\0\0\x05\0\0\0three";
+        for first in 0..=whole.len() {
+            let mut batch = filled();
+            assert_eq!(batch.unsent(), whole);
+            let mut records = batch.advance(first);
+            assert_eq!(batch.unsent(), &whole[first..]);
+            records += batch.advance(whole.len() - first);
+            assert_eq!((records, batch.is_empty(), batch.unsent().len()), (3, true, 0));
+        }
     }
 
-    /// True when no record may be added.
-    #[must_use]
-    pub fn is_full(&self) -> bool {
-        self.records.len() >= self.max_records || self.bytes >= Self::MAX_BYTES
+    #[test]
+    fn records_may_go_one_by_one() {
+        let mut batch = filled();
+        assert_eq!(batch.records().collect::<Vec<_>>(), [&b"one"[..], b"", b"three"]);
+        batch.sent(1);
+        assert_eq!(batch.records().collect::<Vec<_>>(), [&b""[..], b"three"]);
+        batch.push(b"four");
+        batch.sent(2);
+        assert_eq!((batch.len(), batch.records().next()), (1, Some(&b"four"[..])));
+        batch.sent(1);
+        assert!(batch.is_empty() && batch.has_room());
     }
 
-    /// Fails when a record of `len` bytes is too long for this batch. Ask before taking memory for it.
-    pub fn allows(&self, len: usize) -> Result<(), TransportError> {
-        if len > self.max_record { Err(TransportError::oversize(len, self.max_record)) } else { Ok(()) }
+    #[test]
+    fn memory_may_be_handed_on() {
+        let mut batch = filled();
+        let (bytes, records) = batch.take();
+        assert_eq!((bytes.len(), records, batch.is_empty()), (20, 3, true));
+        batch.push(b"next");
+        assert_eq!(batch.unsent(), b"\x04\0\0\0next");
     }
 
-    /// Adds a record that [`allows`](RxBatch::allows) let pass. A full batch takes no more: check first.
-    pub fn push(&mut self, record: BytesMut) -> Result<(), TransportError> {
-        self.allows(record.len())?;
-        self.bytes += record.len();
-        self.records.push_back(record);
-        Ok(())
+    #[test]
+    fn a_quiet_link_gives_memory_back() {
+        let mut batch = TxBatch::new(TxBatch::USUAL);
+        for len in std::iter::once(200_000).chain([10; 64]) {
+            batch.push(&vec![0; len]);
+            batch.sent(1);
+        }
+        assert!(batch.buf.capacity() < TxBatch::QUIET_KEEPS);
     }
 
-    /// The oldest record.
-    pub fn pop(&mut self) -> Option<BytesMut> {
-        let record = self.records.pop_front()?;
-        self.bytes -= record.len();
-        Some(record)
+    #[test]
+    fn an_abandoned_record_leaves_no_trace() {
+        let mut batch = filled();
+        let mut slot = batch.open(10);
+        slot.put(b"half");
+        drop(slot);
+        assert_eq!((batch.len(), batch.unsent().len()), (3, 20));
     }
-
-    /// Records at hand.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.records.len()
-    }
-
-    /// True when none is at hand.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.records.is_empty()
-    }
-}
-
-/// Cuts one record off the front of a stream of records behind their lengths: `None` when it is not whole yet, and
-/// then `need` says how many bytes it has, headroom included.
-pub(super) fn cut(
-    stream: &mut BytesMut,
-    batch: &RxBatch,
-    need: &mut usize,
-) -> Result<Option<BytesMut>, TransportError> {
-    let Some(prefix) = stream.first_chunk::<HEADROOM>() else {
-        *need = HEADROOM;
-        return Ok(None);
-    };
-    let len = usize::try_from(u32::from_le_bytes(*prefix)).unwrap_or(usize::MAX);
-    batch.allows(len)?;
-    *need = HEADROOM + len;
-    if stream.len() < *need {
-        return Ok(None);
-    }
-    let mut record = stream.split_to(*need);
-    record.advance(HEADROOM);
-    Ok(Some(record))
 }
