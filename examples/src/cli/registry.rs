@@ -31,3 +31,62 @@ fn checked<const R: bool>(
     config.check()?;
     Ok(ring::build(config))
 }
+
+#[cfg(test)]
+mod tests {
+    use tertulia::profile::{Profile, Sources};
+
+    use super::super::SHIPPED;
+    use super::*;
+
+    #[test]
+    fn what_plug_ins_object_to_is_told_in_one_line() {
+        let cases = [
+            (
+                "redundant-ring",
+                "topology.successors=1",
+                "option --set topology.successors: topology.successors: 1 is not within 2 to 16",
+            ),
+            (
+                "ring",
+                "topology.succesors=2",
+                "option --set topology.succesors: topology.succesors: unknown key; did you mean `successors`?",
+            ),
+            (
+                "ring",
+                "topology.stabilise=1ms",
+                "option --set topology.stabilise: topology.stabilise: 1ms is not within 100ms to 5m",
+            ),
+            (
+                "ring",
+                "topology.successors=300",
+                "option --set topology.successors: topology.successors: 300 is out of range; \
+                 write a number from 0 to 255",
+            ),
+            (
+                "ring",
+                "transport.kind=tpc",
+                "option --set transport.kind: transport.kind: there is no transport `tpc`; \
+                 did you mean `tcp`? There are: memory, tcp",
+            ),
+        ];
+        for (profile, set, line) in cases {
+            let profile = Profile::load(&Sources::new(SHIPPED).profile(profile).set(set).unwrap()).unwrap();
+            assert_eq!(registry().unwrap().check(&profile).unwrap_err().to_string(), line);
+        }
+    }
+
+    #[test]
+    fn one_line_changes_topology_transport_or_crypto() {
+        let sets = [
+            "topology.kind=redundant-ring",
+            "transport.kind=memory",
+            "crypto.allow_plaintext=true",
+            "codec.kind=json",
+        ];
+        for set in sets {
+            let profile = Profile::load(&Sources::new(SHIPPED).set(set).unwrap()).unwrap();
+            registry().unwrap().check(&profile).unwrap();
+        }
+    }
+}
