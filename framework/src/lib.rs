@@ -1,4 +1,9 @@
 //! Group messaging without a server.
 
+pub mod codec;
 pub mod crypto;
+pub mod discovery;
 pub mod link;
+pub mod profile;
+pub mod registry;
+pub mod store;
