@@ -1,0 +1,272 @@
+//! Batches: many records handed to or taken from a transport at once.
+
+use std::collections::VecDeque;
+
+use bytes::{Buf, BufMut, BytesMut};
+
+use super::TransportError;
+
+/// Bytes before each record of a [`TxBatch`], filled with the record's length (little-endian).
+///
+/// A stream transport writes records with these prefixes as they stand in memory; a datagram transport leaves
+/// them out.
+pub const HEADROOM: usize = 4;
+
+/// Records on their way out: one contiguous buffer, used again and again.
+#[derive(Debug)]
+pub struct TxBatch {
+    buf: BytesMut,
+    /// Lengths of the records not yet handed over whole.
+    lens: VecDeque<usize>,
+    /// Bytes of `buf` that were handed over, headroom included.
+    gone: usize,
+    /// Where the first record of `lens` begins (its headroom).
+    front: usize,
+    max: usize,
+}
+
+impl TxBatch {
+    /// The usual length of a batch in bytes.
+    pub const USUAL: usize = 256 * 1024;
+
+    /// An empty batch that asks for no more once `max` bytes are in it. Its memory grows as it is used.
+    #[must_use]
+    pub fn new(max: usize) -> Self {
+        TxBatch { buf: BytesMut::new(), lens: VecDeque::new(), gone: 0, front: 0, max }
+    }
+
+    /// True when another record may be added.
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        self.buf.len() < self.max
+    }
+
+    /// True when every record was handed over.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.lens.is_empty()
+    }
+
+    /// Records not yet handed over whole.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.lens.len()
+    }
+
+    /// Begins a record of at most `capacity` bytes.
+    pub fn open(&mut self, capacity: usize) -> RecordSlot<'_> {
+        let start = self.buf.len();
+        self.buf.reserve(HEADROOM + capacity);
+        self.buf.put_bytes(0, HEADROOM);
+        RecordSlot { batch: self, start, done: false }
+    }
+
+    /// Adds a whole record by copying it.
+    pub fn push(&mut self, record: &[u8]) {
+        let mut slot = self.open(record.len());
+        slot.put(record);
+        slot.finish();
+    }
+
+    /// What a stream still has to write: records behind their lengths, the first perhaps cut at its front.
+    #[must_use]
+    pub fn unsent(&self) -> &[u8] {
+        self.buf.get(self.gone..).unwrap_or_default()
+    }
+
+    /// A stream wrote `n` bytes of [`unsent`](TxBatch::unsent); returns the number of records completed by them.
+    pub fn advance(&mut self, n: usize) -> usize {
+        self.gone += n;
+        let mut completed = 0;
+        while let Some(len) = self.lens.front() {
+            let end = self.front + HEADROOM + len;
+            if end > self.gone {
+                break;
+            }
+            self.front = end;
+            self.lens.pop_front();
+            completed += 1;
+        }
+        self.reset_if_empty();
+        completed
+    }
+
+    /// The records without their headroom, front first, for a transport that sends them one by one.
+    pub fn records(&self) -> impl Iterator<Item = &[u8]> {
+        let mut at = self.front;
+        self.lens.iter().filter_map(move |len| {
+            let record = self.buf.get(at + HEADROOM..at + HEADROOM + len);
+            at += HEADROOM + len;
+            record
+        })
+    }
+
+    /// `n` records of [`records`](TxBatch::records) were sent whole.
+    pub fn sent(&mut self, n: usize) {
+        for len in self.lens.drain(..n.min(self.lens.len())) {
+            self.front += HEADROOM + len;
+        }
+        self.gone = self.front;
+        self.reset_if_empty();
+    }
+
+    /// Takes all records at once, each behind its length, for a transport that passes memory on. Also their number.
+    pub fn take(&mut self) -> (BytesMut, usize) {
+        self.buf.advance(self.gone.min(self.buf.len()));
+        let bytes = self.buf.split();
+        let records = self.lens.len();
+        self.lens.clear();
+        self.reset_if_empty();
+        (bytes, records)
+    }
+
+    fn reset_if_empty(&mut self) {
+        if self.lens.is_empty() {
+            self.buf.clear();
+            (self.gone, self.front) = (0, 0);
+        }
+    }
+}
+
+/// A record being written at the end of a [`TxBatch`]; dropped without [`finish`](RecordSlot::finish) it leaves no trace.
+#[derive(Debug)]
+pub struct RecordSlot<'a> {
+    batch: &'a mut TxBatch,
+    start: usize,
+    done: bool,
+}
+
+impl RecordSlot<'_> {
+    /// Appends bytes.
+    pub fn put(&mut self, bytes: &[u8]) {
+        self.batch.buf.extend_from_slice(bytes);
+    }
+
+    /// Appends zeros, to be written over.
+    pub fn zeros(&mut self, n: usize) {
+        self.batch.buf.put_bytes(0, n);
+    }
+
+    /// Bytes written so far.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.batch.buf.len() - self.start - HEADROOM
+    }
+
+    /// True when nothing was written.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The bytes written so far.
+    pub fn bytes(&mut self) -> &mut [u8] {
+        self.batch.buf.get_mut(self.start + HEADROOM..).unwrap_or_default()
+    }
+
+    /// Completes the record.
+    pub fn finish(mut self) {
+        let len = self.len();
+        // A record is far below 4 GiB: its length was bounded when it was opened.
+        let prefix = u32::try_from(len).unwrap_or(u32::MAX).to_le_bytes();
+        if let Some(head) = self.batch.buf.get_mut(self.start..self.start + HEADROOM) {
+            head.copy_from_slice(&prefix);
+        }
+        self.batch.lens.push_back(len);
+        self.done = true;
+    }
+}
+
+impl Drop for RecordSlot<'_> {
+    fn drop(&mut self) {
+        if !self.done {
+            self.batch.buf.truncate(self.start);
+        }
+    }
+}
+
+/// Records that arrived, still sealed, bounded in number, in length and together.
+#[derive(Debug)]
+pub struct RxBatch {
+    records: VecDeque<BytesMut>,
+    bytes: usize,
+    max_records: usize,
+    max_record: usize,
+}
+
+impl RxBatch {
+    /// Bytes after which a batch counts as full.
+    const MAX_BYTES: usize = 512 * 1024;
+
+    /// An empty batch for at most `max_records` records of at most `max_record` bytes each.
+    #[must_use]
+    pub fn new(max_records: usize, max_record: usize) -> Self {
+        RxBatch { records: VecDeque::with_capacity(max_records), bytes: 0, max_records, max_record }
+    }
+
+    /// The longest record that is taken.
+    #[must_use]
+    pub fn max_record(&self) -> usize {
+        self.max_record
+    }
+
+    /// True when no record may be added.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.records.len() >= self.max_records || self.bytes >= Self::MAX_BYTES
+    }
+
+    /// Fails when a record of `len` bytes is too long for this batch. Ask before taking memory for it.
+    pub fn allows(&self, len: usize) -> Result<(), TransportError> {
+        if len > self.max_record { Err(TransportError::oversize(len, self.max_record)) } else { Ok(()) }
+    }
+
+    /// Adds a record that [`allows`](RxBatch::allows) let pass. A full batch takes no more: check first.
+    pub fn push(&mut self, record: BytesMut) -> Result<(), TransportError> {
+        self.allows(record.len())?;
+        self.bytes += record.len();
+        self.records.push_back(record);
+        Ok(())
+    }
+
+    /// The oldest record.
+    pub fn pop(&mut self) -> Option<BytesMut> {
+        let record = self.records.pop_front()?;
+        self.bytes -= record.len();
+        Some(record)
+    }
+
+    /// Records at hand.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.records.len()
+    }
+
+    /// True when none is at hand.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.records.is_empty()
+    }
+}
+
+/// Cuts one record off the front of a stream of records behind their lengths: `None` when it is not whole yet, and
+/// then `need` says how many bytes it has, headroom included.
+pub(super) fn cut(
+    stream: &mut BytesMut,
+    batch: &RxBatch,
+    need: &mut usize,
+) -> Result<Option<BytesMut>, TransportError> {
+    let Some(prefix) = stream.first_chunk::<HEADROOM>() else {
+        *need = HEADROOM;
+        return Ok(None);
+    };
+    let len = usize::try_from(u32::from_le_bytes(*prefix)).unwrap_or(usize::MAX);
+    batch.allows(len)?;
+    *need = HEADROOM + len;
+    if stream.len() < *need {
+        return Ok(None);
+    }
+    let mut record = stream.split_to(*need);
+    record.advance(HEADROOM);
+    Ok(Some(record))
+}

@@ -1,0 +1,148 @@
+//! Records over a byte stream: what makes a stream transport about a hundred lines.
+//!
+//! Each record stands behind its length (four bytes, little-endian). A batch goes out in one write, and one read
+//! takes in whatever has arrived.
+
+use std::future::Future;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, ready};
+
+use bytes::BytesMut;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
+
+use super::batch::cut;
+use super::{LinkRx, LinkTx, RxBatch, TransportCode, TransportError, TxBatch};
+
+/// The sending half over a byte stream.
+#[derive(Debug)]
+pub struct StreamTx<W>(W);
+
+impl<W: AsyncWrite + Unpin + Send> StreamTx<W> {
+    /// Sends over `io`.
+    pub fn new(io: W) -> Self {
+        StreamTx(io)
+    }
+}
+
+impl<W: AsyncWrite + Unpin + Send> LinkTx for StreamTx<W> {
+    fn poll_send(
+        &mut self,
+        cx: &mut Context<'_>,
+        batch: &mut TxBatch,
+    ) -> Poll<Result<usize, TransportError>> {
+        let mut sent = 0;
+        while !batch.is_empty() {
+            match Pin::new(&mut self.0).poll_write(cx, batch.unsent()) {
+                Poll::Ready(Ok(0)) => return Poll::Ready(Err(TransportError::closed())),
+                Poll::Ready(Ok(n)) => sent += batch.advance(n),
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(TransportError::io("sending failed", &error))),
+                Poll::Pending if sent == 0 => return Poll::Pending,
+                Poll::Pending => break,
+            }
+        }
+        Poll::Ready(Ok(sent))
+    }
+
+    fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), TransportError>> {
+        Pin::new(&mut self.0)
+            .poll_shutdown(cx)
+            .map_err(|error| TransportError::io("closing the link failed", &error))
+    }
+}
+
+/// The receiving half over a byte stream.
+///
+/// Its buffer follows the traffic: a few KiB on a quiet link, up to [`StreamRx::MAX_READ`] on a busy one, and
+/// more only for a record that the batch allows.
+#[derive(Debug)]
+pub struct StreamRx<R> {
+    io: R,
+    buf: BytesMut,
+    /// How much to read at once.
+    chunk: usize,
+    /// Reads in a row that left most of the room unused.
+    idle: u8,
+    /// Bytes that the next record needs, its length included.
+    need: usize,
+}
+
+impl<R: AsyncRead + Unpin + Send> StreamRx<R> {
+    /// The least room of a read.
+    pub const MIN_READ: usize = 4 * 1024;
+    /// The most room of a read.
+    pub const MAX_READ: usize = 256 * 1024;
+    const IDLE_READS: u8 = 32;
+
+    /// Receives from `io`.
+    pub fn new(io: R) -> Self {
+        StreamRx { io, buf: BytesMut::new(), chunk: Self::MIN_READ, idle: 0, need: 0 }
+    }
+
+    /// Moves whole records into the batch.
+    fn cut_all(&mut self, batch: &mut RxBatch) -> Result<usize, TransportError> {
+        let mut records = 0;
+        while !batch.is_full() {
+            let Some(record) = cut(&mut self.buf, batch, &mut self.need)? else { break };
+            batch.push(record)?;
+            records += 1;
+        }
+        Ok(records)
+    }
+
+    /// Makes room for the record that is arriving and, when little is left, for a good read beyond.
+    fn make_room(&mut self) {
+        let room = self.buf.capacity() - self.buf.len();
+        let missing = self.need.saturating_sub(self.buf.len());
+        if room < missing.max(self.chunk / 4).max(1) {
+            self.buf.reserve(missing.max(self.chunk));
+        }
+    }
+
+    fn adapt(&mut self, read: usize, room: usize) {
+        if read == room {
+            self.chunk = (self.chunk * 4).min(Self::MAX_READ);
+            self.idle = 0;
+        } else if read < self.chunk / 8 {
+            self.idle += 1;
+            if self.idle >= Self::IDLE_READS {
+                self.chunk = (self.chunk / 2).max(Self::MIN_READ);
+                self.idle = 0;
+            }
+        } else {
+            self.idle = 0;
+        }
+    }
+}
+
+impl<R: AsyncRead + Unpin + Send> LinkRx for StreamRx<R> {
+    fn poll_recv(
+        &mut self,
+        cx: &mut Context<'_>,
+        batch: &mut RxBatch,
+    ) -> Poll<Result<usize, TransportError>> {
+        if batch.is_full() {
+            return Poll::Ready(Ok(0));
+        }
+        loop {
+            let records = self.cut_all(batch)?;
+            if records > 0 {
+                return Poll::Ready(Ok(records));
+            }
+            self.make_room();
+            let room = self.buf.capacity() - self.buf.len();
+            let read = ready!(pin!(self.io.read_buf(&mut self.buf)).poll(cx));
+            match read {
+                Ok(0) if self.buf.is_empty() => return Poll::Ready(Err(TransportError::closed())),
+                Ok(0) => {
+                    return Poll::Ready(Err(TransportError::new(
+                        TransportCode::Closed,
+                        "link ended",
+                        "the other side closed it in the middle of a record",
+                    )));
+                }
+                Ok(n) => self.adapt(n, room),
+                Err(error) => return Poll::Ready(Err(TransportError::io("receiving failed", &error))),
+            }
+        }
+    }
+}
