@@ -1,10 +1,11 @@
 //! All subscribers of a node.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
 use tertulia_core::engine::api::{Delivered, Event};
+use tertulia_core::id::PeerId;
 use tokio::sync::Notify;
 
 use super::mailbox::Mailbox;
@@ -14,6 +15,7 @@ use super::mailbox::Mailbox;
 pub(crate) struct Hub {
     boxes: Mutex<Boxes>,
     limit: AtomicUsize,
+    me: OnceLock<PeerId>,
     /// The driver holds data back until somebody reads.
     starved: AtomicBool,
     wake: Arc<Notify>,
@@ -28,12 +30,28 @@ struct Boxes {
 impl Hub {
     /// A hub that wakes the driver through `wake`.
     pub(crate) fn new(wake: Arc<Notify>, limit: usize) -> Self {
-        Hub { boxes: Mutex::default(), limit: AtomicUsize::new(limit), starved: AtomicBool::new(false), wake }
+        Hub {
+            boxes: Mutex::default(),
+            limit: AtomicUsize::new(limit),
+            me: OnceLock::new(),
+            starved: AtomicBool::new(false),
+            wake,
+        }
     }
 
     /// Sets `limits.inbox`.
     pub(crate) fn set_limit(&self, limit: usize) {
         self.limit.store(limit, Ordering::Relaxed);
+    }
+
+    /// The node starts, with this id.
+    pub(crate) fn start(&self, me: PeerId) {
+        self.me.get_or_init(|| me);
+    }
+
+    /// The node's id; all zero before it started.
+    pub(crate) fn me(&self) -> PeerId {
+        self.me.get().copied().unwrap_or_default()
     }
 
     /// Adds a subscriber.
@@ -50,15 +68,19 @@ impl Hub {
 
     /// Messages for everybody.
     pub(crate) fn parcel(&self, parcel: &Delivered) {
-        self.each(|mailbox| mailbox.wants_parcels().then(|| mailbox.parcel(parcel.clone())));
+        self.each(|mailbox| {
+            if mailbox.wants_parcels() {
+                mailbox.parcel(parcel.clone());
+            }
+        });
     }
 
     /// An event for everybody.
     pub(crate) fn event(&self, event: &Event) {
-        self.each(|mailbox| Some(mailbox.event(event)));
+        self.each(|mailbox| mailbox.event(event));
     }
 
-    fn each(&self, mut f: impl FnMut(&Mailbox) -> Option<()>) {
+    fn each(&self, mut f: impl FnMut(&Mailbox)) {
         let mut boxes = self.boxes.lock();
         boxes.list.retain(|mailbox| {
             let there = !mailbox.abandoned();

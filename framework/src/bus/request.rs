@@ -56,7 +56,9 @@ impl Pending {
     pub(crate) fn read(&self, parcel: &Delivered) -> Vec<u64> {
         let mut unanswered = Vec::new();
         for message in parcel.messages() {
-            let Some(number) = message.payload.first_chunk().map(|n| u64::from_le_bytes(*n)) else { continue };
+            let Some(number) = message.payload.first_chunk().map(|n| u64::from_le_bytes(*n)) else {
+                continue;
+            };
             match message.kind {
                 REQUEST if self.answering.load(Ordering::Acquire) == 0 => unanswered.push(number),
                 REPLY => self.answer(number, parcel.id, Ok(message.payload.slice(PREFIX..))),
@@ -141,7 +143,11 @@ impl Requests {
                 && let Some(number) = message.payload.first_chunk()
             {
                 let number = u64::from_le_bytes(*number);
-                return Some(Request { from: batch.origin(), number, payload: message.payload.slice(PREFIX..) });
+                return Some(Request {
+                    from: batch.origin(),
+                    number,
+                    payload: message.payload.slice(PREFIX..),
+                });
             }
             let batch = self.messages.next().await?;
             let mut rest: Vec<_> = batch.messages().filter(|m| m.payload.len() >= PREFIX).collect();

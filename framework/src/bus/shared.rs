@@ -84,6 +84,7 @@ impl Shared {
         ids: (PeerId, Incarnation),
         outgoing: Outgoing,
         hub: Arc<Hub>,
+        pending: Arc<Pending>,
         wake: Arc<Notify>,
     ) -> Self {
         Shared {
@@ -92,7 +93,7 @@ impl Shared {
             addr,
             outgoing,
             hub,
-            pending: Arc::default(),
+            pending,
             known: Mutex::new(Arc::from([])),
             nick: Mutex::new(nick),
             leave: AtomicBool::new(false),

@@ -65,19 +65,18 @@ impl Drop for Reader {
 pub struct Subscription {
     reader: Reader,
     filter: Arc<Filter>,
-    me: PeerId,
 }
 
 impl Subscription {
-    pub(crate) fn new(hub: &Arc<Hub>, filter: Filter, me: PeerId) -> Self {
-        Subscription { reader: Reader::new(hub, Mailbox::new(true, 0)), filter: Arc::new(filter), me }
+    pub(crate) fn new(hub: &Arc<Hub>, filter: Filter) -> Self {
+        Subscription { reader: Reader::new(hub, Mailbox::new(true, 0)), filter: Arc::new(filter) }
     }
 
     /// The next batch; `None` once the node is over and everything was read.
     pub async fn next(&mut self) -> Option<Batch> {
         loop {
             let item = self.reader.next().await?;
-            if let Some(batch) = Batch::of(item, &self.filter, self.me) {
+            if let Some(batch) = Batch::of(item, &self.filter, self.reader.hub.me()) {
                 return Some(batch);
             }
         }
@@ -87,7 +86,7 @@ impl Subscription {
     pub fn try_next(&mut self) -> Option<Batch> {
         loop {
             let item = self.reader.try_next().ok()?;
-            if let Some(batch) = Batch::of(item, &self.filter, self.me) {
+            if let Some(batch) = Batch::of(item, &self.filter, self.reader.hub.me()) {
                 return Some(batch);
             }
         }
@@ -158,9 +157,9 @@ pub enum Told {
 }
 
 impl Feed {
-    pub(crate) fn new(hub: &Arc<Hub>, filter: Filter, me: PeerId, events: usize) -> Self {
+    pub(crate) fn new(hub: &Arc<Hub>, filter: Filter, events: usize) -> Self {
         let reader = Reader::new(hub, Mailbox::new(true, events.max(1)));
-        Feed { messages: Subscription { reader, filter: Arc::new(filter), me } }
+        Feed { messages: Subscription { reader, filter: Arc::new(filter) } }
     }
 
     /// What comes next; `None` once the node is over and everything was read.
@@ -168,7 +167,7 @@ impl Feed {
         loop {
             let told = match self.messages.reader.next().await? {
                 item @ Item::Parcel(_) => {
-                    Batch::of(item, &self.messages.filter, self.messages.me).map(Told::Batch)
+                    Batch::of(item, &self.messages.filter, self.messages.reader.hub.me()).map(Told::Batch)
                 }
                 item => Notice::of(item).map(Told::Notice),
             };
@@ -190,7 +189,9 @@ pub struct Batch {
 impl Batch {
     fn of(item: Item, filter: &Arc<Filter>, me: PeerId) -> Option<Batch> {
         match item {
-            Item::Parcel(parcel) if filter.parcel(&parcel) => Some(Batch { parcel, filter: filter.clone(), me }),
+            Item::Parcel(parcel) if filter.parcel(&parcel) => {
+                Some(Batch { parcel, filter: filter.clone(), me })
+            }
             _ => None,
         }
     }

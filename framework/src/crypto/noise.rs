@@ -222,8 +222,8 @@ impl NoiseHandshake {
             Role::Responder => (back, forth),
         };
         let key = |key| Aes::new(key).ok_or(HandshakeError::ours(Refusal::Internal));
-        let (sealer, opener): (Box<dyn Sealer>, Box<dyn Opener>) = (Box::new(key(&ours)?), Box::new(key(&theirs)?));
+        let (sealer, opener): (Box<dyn Sealer>, Box<dyn Opener>) =
+            (Box::new(key(&ours)?), Box::new(key(&theirs)?));
         Ok(Session { peer: claim.peer, incarnation: claim.incarnation, epoch: claim.epoch, sealer, opener })
     }
 }
-

@@ -89,9 +89,11 @@ impl TransportError {
             K::ConnectionRefused | K::HostUnreachable | K::NetworkUnreachable | K::TimedOut => {
                 TransportCode::Unreachable
             }
-            K::ConnectionReset | K::ConnectionAborted | K::BrokenPipe | K::UnexpectedEof | K::NotConnected => {
-                TransportCode::Closed
-            }
+            K::ConnectionReset
+            | K::ConnectionAborted
+            | K::BrokenPipe
+            | K::UnexpectedEof
+            | K::NotConnected => TransportCode::Closed,
             K::OutOfMemory | K::QuotaExceeded => TransportCode::Exhausted,
             // EMFILE and ENFILE have no kind of their own yet.
             _ if matches!(error.raw_os_error(), Some(23 | 24)) => TransportCode::Exhausted,

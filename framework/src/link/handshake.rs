@@ -77,11 +77,7 @@ pub trait Crypto: Send + Sync {
     fn check(&self, profile: &CryptoCheck) -> Result<(), String>;
 
     /// Begins one handshake.
-    fn handshake(
-        &self,
-        role: Role,
-        params: &HandshakeParams,
-    ) -> Result<Box<dyn Handshake>, HandshakeError>;
+    fn handshake(&self, role: Role, params: &HandshakeParams) -> Result<Box<dyn Handshake>, HandshakeError>;
 }
 
 /// One side of one handshake. It reads and writes whole messages and does no I/O.

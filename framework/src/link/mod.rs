@@ -31,8 +31,8 @@ pub use batch::{HEADROOM, RecordSlot, RxBatch, TxBatch};
 pub use error::{TransportCode, TransportError};
 pub use establish::{EstablishError, Link, establish, refuse};
 pub use handshake::{
-    Admission, Crypto, CryptoCheck, HANDSHAKE_MAX, Handshake, HandshakeError, HandshakeParams, PROTOCOL, Role,
-    Session, Side, Step, admit_epoch,
+    Admission, Crypto, CryptoCheck, HANDSHAKE_MAX, Handshake, HandshakeError, HandshakeParams, PROTOCOL,
+    Role, Session, Side, Step, admit_epoch,
 };
 pub use lanes::{LaneLimits, Lanes};
 pub use locator::{Locator, LocatorError};

@@ -35,7 +35,9 @@ impl<W: AsyncWrite + Unpin + Send> LinkTx for StreamTx<W> {
             match Pin::new(&mut self.0).poll_write(cx, batch.unsent()) {
                 Poll::Ready(Ok(0)) => return Poll::Ready(Err(TransportError::closed())),
                 Poll::Ready(Ok(n)) => sent += batch.advance(n),
-                Poll::Ready(Err(error)) => return Poll::Ready(Err(TransportError::io("sending failed", &error))),
+                Poll::Ready(Err(error)) => {
+                    return Poll::Ready(Err(TransportError::io("sending failed", &error)));
+                }
                 Poll::Pending if sent == 0 => return Poll::Pending,
                 Poll::Pending => break,
             }

@@ -81,11 +81,8 @@ pub trait LinkTx: Send {
     ///
     /// How far a record went in part is kept in the batch, so always pass the same one until it is empty. After
     /// an error the link is unusable.
-    fn poll_send(
-        &mut self,
-        cx: &mut Context<'_>,
-        batch: &mut TxBatch,
-    ) -> Poll<Result<usize, TransportError>>;
+    fn poll_send(&mut self, cx: &mut Context<'_>, batch: &mut TxBatch)
+    -> Poll<Result<usize, TransportError>>;
 
     /// Ends the sending direction once everything handed over is on its way. The other side then reads what was
     /// sent and after it the end.
@@ -99,9 +96,6 @@ pub trait LinkRx: Send {
     ///
     /// The end of the link is an error with the code `closed`, as is a break. A record longer than
     /// [`RxBatch::max_record`] is an error before memory is taken for it. After an error the link is unusable.
-    fn poll_recv(
-        &mut self,
-        cx: &mut Context<'_>,
-        batch: &mut RxBatch,
-    ) -> Poll<Result<usize, TransportError>>;
+    fn poll_recv(&mut self, cx: &mut Context<'_>, batch: &mut RxBatch)
+    -> Poll<Result<usize, TransportError>>;
 }

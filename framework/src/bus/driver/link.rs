@@ -91,7 +91,11 @@ fn open(
 }
 
 /// Writes a link until it is closed or fails: collect, pack, seal, send.
-pub(super) async fn write(mut tx: Box<dyn LinkTx>, mut writer: RecordWriter, outbound: Arc<Outbound>) -> Down {
+pub(super) async fn write(
+    mut tx: Box<dyn LinkTx>,
+    mut writer: RecordWriter,
+    outbound: Arc<Outbound>,
+) -> Down {
     let mut lanes = Outbound::lanes();
     let mut batch = TxBatch::new(TxBatch::USUAL);
     let mut spare = Vec::new();

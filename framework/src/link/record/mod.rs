@@ -31,7 +31,9 @@ const KNOWN_BITS: u32 = (1 << 27) - 1;
 #[non_exhaustive]
 pub enum RecordError {
     /// Altered, replayed, out of order or not of this link.
-    #[error("a record's seal does not hold: the network altered it, or the other side does not follow the protocol")]
+    #[error(
+        "a record's seal does not hold: the network altered it, or the other side does not follow the protocol"
+    )]
     Seal,
     /// Sealed well, but not what a record should be.
     #[error("a record is malformed ({0}): the other side does not follow the protocol")]
@@ -40,7 +42,9 @@ pub enum RecordError {
     #[error("a frame of {0} bytes is longer than the {max} that a link carries", max = MAX_FRAME)]
     TooLong(usize),
     /// The transport's records are too short to be of use, or arrive in no order.
-    #[error("this transport's records cannot carry frames: they must be ordered, reliable and of 256 bytes at least")]
+    #[error(
+        "this transport's records cannot carry frames: they must be ordered, reliable and of 256 bytes at least"
+    )]
     Unsuitable,
     /// As many records as one session may seal.
     #[error("the session is used up: the link has to be made again")]

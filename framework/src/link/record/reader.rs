@@ -34,7 +34,11 @@ impl RecordReader {
 
     /// Opens one record and passes on its frames in order. After an error the link is unusable; frames passed on
     /// before it are good.
-    pub fn read(&mut self, mut record: BytesMut, mut sink: impl FnMut(Lane, Frame)) -> Result<(), RecordError> {
+    pub fn read(
+        &mut self,
+        mut record: BytesMut,
+        mut sink: impl FnMut(Lane, Frame),
+    ) -> Result<(), RecordError> {
         let len = self.opener.open(self.seq, &[], &mut record)?;
         self.seq = self.seq.checked_add(1).ok_or(RecordError::Exhausted)?;
         record.truncate(len);
