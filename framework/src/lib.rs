@@ -3,6 +3,8 @@
 pub mod bus;
 pub mod codec;
 pub mod crypto;
+pub mod discovery;
 pub mod link;
 pub mod profile;
+pub mod registry;
 pub mod store;

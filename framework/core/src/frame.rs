@@ -24,6 +24,8 @@ pub enum FrameKind {
     Topology = 8,
     /// The sender closes the link, with a reason.
     Bye = 9,
+    /// A parcel sent again on request.
+    Repair = 10,
 }
 
 impl FrameKind {
@@ -40,6 +42,7 @@ impl FrameKind {
             7 => FrameKind::Probe,
             8 => FrameKind::Topology,
             9 => FrameKind::Bye,
+            10 => FrameKind::Repair,
             _ => return None,
         })
     }

@@ -10,7 +10,7 @@ use figment::value::{Dict, Value};
 use super::error::{Place, ProfileError};
 use super::layers::{merge, overlay};
 use super::origins::Origins;
-use super::secret::{Secret, SecretText};
+use super::secret::SecretText;
 use super::sources::{Base, Shipped, Sources};
 use super::{Profile, address, explain, near, ranges, tables};
 
@@ -105,12 +105,15 @@ fn read_text(path: &Path) -> Result<String, String> {
     std::fs::read_to_string(path).map_err(|e| format!("the file cannot be read: {e}"))
 }
 
-/// Reads the secret from the profile or its file: exactly one of both.
-fn secret(profile: &Profile, folder: Option<&Path>) -> Result<Secret, ProfileError> {
+/// The secret from the profile or its file: exactly one of both.
+fn secret(profile: &Profile, folder: Option<&Path>) -> Result<SecretText, ProfileError> {
     let group = &profile.group;
     let fresh = "run `tertulia new` for a private profile with a fresh secret";
     match (&group.secret, &group.secret_file) {
-        (Some(text), None) => text.parse().map_err(|reason| profile.error("group.secret", reason, fresh)),
+        (Some(text), None) => {
+            text.check().map_err(|e| profile.error("group.secret", e.to_string(), fresh))?;
+            Ok(text.clone())
+        }
         (None, Some(path)) => {
             let from_file = matches!(profile.place("group.secret_file"), Place::File { .. });
             let path = if from_file { folder.unwrap_or(Path::new("")).join(path) } else { path.clone() };
@@ -118,7 +121,8 @@ fn secret(profile: &Profile, folder: Option<&Path>) -> Result<Secret, ProfileErr
                 profile.error("group.secret_file", format!("{}: {reason}", path.display()), fresh)
             };
             let text = SecretText::new(read_text(&path).map_err(wrong)?);
-            text.parse().map_err(wrong)
+            text.check().map_err(|e| wrong(e.to_string()))?;
+            Ok(text)
         }
         (Some(_), Some(_)) => Err(profile.error(
             "group.secret_file",
@@ -142,7 +146,7 @@ fn check_node(profile: &Profile) -> Result<(), ProfileError> {
     for join in &profile.node.join {
         address::check(join).map_err(|reason| profile.error("node.join", reason, example))?;
     }
-    let demo = profile.secret.as_ref().is_some_and(Secret::is_demo);
+    let demo = profile.secret.as_ref().is_some_and(SecretText::is_demo);
     if demo && !address::is_local(&profile.node.listen, &profile.transport.kind) {
         return Err(profile.error(
             "node.listen",

@@ -33,13 +33,14 @@ use serde::{Deserialize, Serialize};
 use tertulia_core::config::{
     DeliveryConfig, DetectorConfig, EngineConfig, HistoryConfig, LimitsConfig, RosterConfig,
 };
-use zeroize::Zeroizing;
+
+use crate::crypto::{GroupKey, GroupSecret};
 
 pub use error::{Place, ProfileError};
 pub(crate) use explain::explain;
 pub use origins::Origins;
 pub use ranges::check as check_ranges;
-pub use secret::{DEMO_SECRET, PASSPHRASE_MIN, Secret, SecretText, secret_text};
+pub use secret::{DEMO_SECRET, SecretText};
 pub use show::{PluginDefaults, show, toml_text};
 pub use sources::{DEFAULT_PROFILE, Shipped, Sources};
 pub use tables::{
@@ -81,7 +82,7 @@ pub struct Profile {
     #[serde(skip)]
     pub(crate) origins: Arc<Origins>,
     #[serde(skip)]
-    secret: Option<Secret>,
+    secret: Option<SecretText>,
 }
 
 impl Default for Profile {
@@ -136,21 +137,28 @@ impl Profile {
         }
     }
 
-    /// The group's secret; `None` only in a profile that was not loaded.
+    /// The group's secret, from the profile or its file; `None` only in a profile that was not loaded.
     #[must_use]
-    pub fn secret(&self) -> Option<&Secret> {
+    pub fn secret(&self) -> Option<&SecretText> {
         self.secret.as_ref()
     }
 
-    /// The 32 bytes that the group's keys are derived from; see [`Secret::stretch`] for what it costs.
+    /// The group's secret, a passphrase stretched; see [`SecretText::secret`] for what it costs.
     ///
     /// # Errors
     /// When there is no secret, or no memory to stretch it.
-    pub fn group_key(&self) -> Result<Zeroizing<[u8; 32]>, ProfileError> {
-        let secret = self.secret.as_ref().ok_or_else(|| self.no_secret())?;
-        secret
-            .stretch(&self.group.name)
-            .map_err(|reason| self.error("group.secret", reason, "free some memory"))
+    pub fn group_secret(&self) -> Result<GroupSecret, ProfileError> {
+        let text = self.secret.as_ref().ok_or_else(|| self.no_secret())?;
+        text.secret(&self.group.name).map_err(|e| self.error("group.secret", e.to_string(), ""))
+    }
+
+    /// What the group's members share; costs what [`group_secret`](Profile::group_secret) costs.
+    ///
+    /// # Errors
+    /// As [`group_secret`](Profile::group_secret).
+    pub fn group_key(&self) -> Result<GroupKey, ProfileError> {
+        let secret = self.group_secret()?;
+        GroupKey::new(&self.group.name, &secret).map_err(|e| self.error("group.secret", e.to_string(), ""))
     }
 
     /// An error about `key`, at the place that set it.

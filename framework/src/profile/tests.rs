@@ -209,7 +209,7 @@ fn bad_secrets_and_names() {
         ("", "p.toml: group: the group has no secret; set `secret` or `secret_file`, or run `tertulia new`"),
         (
             "[group]\nname = \"g\"\nsecret = \"short\"\n",
-            "p.toml:3: group.secret: a passphrase of 5 characters; a secret has at least 12; run `tertulia new` for a private profile with a fresh secret",
+            "p.toml:3: group.secret: a passphrase needs at least 12 characters, this one has 5; run `tertulia new` for a private profile with a fresh secret",
         ),
         (
             "[group]\nname = \"g\"\nsecret_file = \"/nowhere/s\"\n",

@@ -1,19 +1,21 @@
 //! Tickets: a private profile as one line that can be pasted into a message.
 //!
-//! `tertulia1:` and base64url of the group's name, its 32 secret bytes, addresses of several members and what else
-//! the profile sets, behind it the first four bytes of a SHA-256 over all of it. Whoever holds a ticket is a member:
+//! `tertulia1:` and base64url of the group's name, its secret (never a passphrase), addresses of several members and what else
+//! the profile sets, behind it the first four bytes of BLAKE3 over all of it. Whoever holds a ticket is a member:
 //! hand it over as one would a key.
 
 use std::fmt::{self, Write};
 use std::str::FromStr;
 
-use data_encoding::BASE64URL_NOPAD;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use figment::value::Value;
 use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize, Zeroizing};
 
 use super::show::{tables, toml_key, toml_text};
-use super::{Profile, ProfileError, address, secret_text, tables as names};
+use super::{Profile, ProfileError, address, tables as names};
+use crate::crypto::GroupSecret;
 
 const PREFIX: &str = "tertulia1:";
 const CHECK: usize = 4;
@@ -31,7 +33,7 @@ const OWN: [&str; 3] = ["group", "node", "log"];
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ticket {
     group: String,
-    secret: [u8; 32],
+    secret: String,
     join: Vec<String>,
     /// What else the profile sets, as TOML.
     settings: String,
@@ -87,7 +89,7 @@ impl Ticket {
         }
         let ticket = Ticket {
             group: profile.group.name.clone(),
-            secret: *profile.group_key()?,
+            secret: profile.group_secret()?.to_text(),
             join: join.iter().take(ADDRESSES_MAX).cloned().collect(),
             settings,
         };
@@ -118,10 +120,9 @@ impl Ticket {
     pub fn to_toml(&self) -> String {
         let join = Value::from(self.join.clone());
         let name = toml_text(&Value::from(self.group.as_str()));
-        let secret = secret_text(&self.secret);
         format!(
-            "[group]\nname = {name}\nsecret = \"{}\"\n\n[node]\njoin = {}\n\n{}",
-            *secret,
+            "[group]\nname = {name}\nsecret = {}\n\n[node]\njoin = {}\n\n{}",
+            toml_text(&Value::from(self.secret.as_str())),
             toml_text(&join),
             self.settings
         )
@@ -133,7 +134,7 @@ impl fmt::Display for Ticket {
         let mut bytes = Zeroizing::new(postcard::to_stdvec(self).map_err(|_| fmt::Error)?);
         let check = checksum(&bytes);
         bytes.extend_from_slice(&check);
-        write!(f, "{PREFIX}{}", BASE64URL_NOPAD.encode(&bytes))
+        write!(f, "{PREFIX}{}", URL_SAFE_NO_PAD.encode(&*bytes))
     }
 }
 
@@ -150,7 +151,7 @@ impl FromStr for Ticket {
             let version = other.is_some_and(|(n, _)| n.parse::<u32>().is_ok());
             return Err(if version { BadTicket::Version } else { BadTicket::Prefix });
         };
-        let bytes = Zeroizing::new(BASE64URL_NOPAD.decode(text.as_bytes()).map_err(|_| BadTicket::Damaged)?);
+        let bytes = Zeroizing::new(URL_SAFE_NO_PAD.decode(text).map_err(|_| BadTicket::Damaged)?);
         let (body, check) = bytes.split_last_chunk::<CHECK>().ok_or(BadTicket::Damaged)?;
         if checksum(body) != *check {
             return Err(BadTicket::Damaged);
@@ -158,6 +159,8 @@ impl FromStr for Ticket {
         let (ticket, rest) = postcard::take_from_bytes::<Ticket>(body).map_err(|_| BadTicket::Damaged)?;
         let sound = rest.is_empty()
             && names::group_problem(&ticket.group).is_none()
+            && GroupSecret::parse("", &ticket.secret).is_ok()
+            && ticket.secret.starts_with("base64:")
             && ticket.join.len() <= ADDRESSES_MAX
             && ticket.join.iter().all(|a| address::check(a).is_ok());
         if sound { Ok(ticket) } else { Err(BadTicket::Damaged) }
@@ -165,12 +168,10 @@ impl FromStr for Ticket {
 }
 
 fn checksum(body: &[u8]) -> [u8; CHECK] {
-    let mut context = ring::digest::Context::new(&ring::digest::SHA256);
-    context.update(PREFIX.as_bytes());
-    context.update(body);
-    let digest = context.finish();
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(PREFIX.as_bytes()).update(body);
     let mut out = [0; CHECK];
-    out.copy_from_slice(&digest.as_ref()[..CHECK]);
+    hasher.finalize_xof().fill(&mut out);
     out
 }
 
@@ -191,7 +192,7 @@ mod tests {
         assert!(line.starts_with("tertulia1:") && !line.contains(char::is_whitespace), "{line}");
         let there = Profile::load(&Sources::new(&[]).ticket(&format!(" {line}\n")).unwrap()).unwrap();
         assert_eq!(there.group.name, profile.group.name);
-        assert_eq!(there.group_key().unwrap(), profile.group_key().unwrap());
+        assert_eq!(there.group_key().unwrap().id(), profile.group_key().unwrap().id());
         assert_eq!(there.node.join, join);
         assert_eq!((there.node.nick, there.node.listen.as_str()), (None, "127.0.0.1:0"));
         assert_eq!(there.topology.kind, "redundant-ring");

@@ -22,5 +22,5 @@
 mod registry;
 mod seam;
 
-pub use registry::{Registry, built_in};
+pub use registry::{CodecPlace, DiscoveryPlace, Registry, built_in};
 pub use seam::{RegistryError, Seam};

@@ -146,7 +146,10 @@ impl<T, Cx> Seam<T, Cx> {
             Refusal::Plugin(reason) => {
                 let word = |c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == '`');
                 let first = reason.split(word).next().unwrap_or_default().trim_matches('`');
-                let key = if entry.defaults.contains_key(first) {
+                let key = if self.name == STORE && profile.node.data_dir.is_some() {
+                    // Whatever a store objects to, it is this place.
+                    "node.data_dir".to_owned()
+                } else if entry.defaults.contains_key(first) {
                     format!("{}.{first}", self.name)
                 } else {
                     self.kind_key()

@@ -4,8 +4,6 @@ use std::ffi::OsString;
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 
-use data_encoding::HEXLOWER;
-
 /// Numbers that are tried before giving up.
 const NUMBERS: u32 = 1024;
 
@@ -13,9 +11,7 @@ const NUMBERS: u32 = 1024;
 #[derive(Debug, thiserror::Error)]
 pub enum DataDirError {
     /// Another member holds the lock of a directory that was asked for.
-    #[error(
-        "{0}: another running member uses this data directory; stop it, or choose another with --data-dir"
-    )]
+    #[error("{0}: another running member uses this data directory; stop it, or choose another with --data-dir")]
     Taken(String),
     /// All numbers are taken.
     #[error("{0}: all {NUMBERS} data directories are taken; stop a member, or choose one with --data-dir")]
@@ -131,9 +127,9 @@ fn folder_name(group: &str) -> String {
     if safe == group && !group.is_empty() {
         return safe;
     }
-    let digest = ring::digest::digest(&ring::digest::SHA256, group.as_bytes());
+    let digest = blake3::hash(group.as_bytes());
     // A dot separates: no plain name has one, so no plain name can be mistaken for this.
-    format!("{safe}.{}", HEXLOWER.encode(&digest.as_ref()[..6]))
+    format!("{safe}.{}", &digest.to_hex()[..12])
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use super::{ITEM_MAX, Loaded, Store, StoreError, kind};
+use super::{DataDir, DataDirError, ITEM_MAX, Loaded, Store, StoreError, kind};
 
 const MAGIC: &[u8; 8] = b"tertuli1";
 const SUM: usize = 32;
@@ -18,8 +18,21 @@ const SUM: usize = 32;
 #[derive(Debug)]
 pub struct FileStore {
     folder: PathBuf,
+    /// Keeps others out while the store lives.
+    _dir: Option<DataDir>,
     /// Two saves of one item must not share `item.new`.
     saving: Mutex<()>,
+}
+
+/// Where a store may keep things.
+#[derive(Clone, Debug, Default)]
+pub struct StorePlace {
+    /// The data directory that was asked for.
+    pub explicit: Option<PathBuf>,
+    /// Where data directories are by default; see [`data_home`](super::data_home).
+    pub home: Option<PathBuf>,
+    /// The group's name.
+    pub group: String,
 }
 
 enum Copy {
@@ -29,10 +42,23 @@ enum Copy {
 }
 
 impl FileStore {
-    /// A store in `folder`, which must exist.
+    /// A store in `folder`, which must exist and be this process's alone.
     #[must_use]
     pub fn new(folder: &Path) -> Self {
-        FileStore { folder: folder.to_path_buf(), saving: Mutex::new(()) }
+        FileStore { folder: folder.to_path_buf(), _dir: None, saving: Mutex::new(()) }
+    }
+
+    /// A store in a locked data directory: the one asked for, or the first free one of the group.
+    ///
+    /// # Errors
+    /// When it is taken or cannot be used.
+    pub fn open(place: &StorePlace) -> Result<Self, DataDirError> {
+        let dir = match (&place.explicit, &place.home) {
+            (Some(path), _) => DataDir::explicit(path)?,
+            (None, Some(home)) => DataDir::numbered(home, &place.group)?,
+            (None, None) => return Err(DataDirError::NoHome),
+        };
+        Ok(FileStore { folder: dir.path().to_path_buf(), _dir: Some(dir), saving: Mutex::new(()) })
     }
 
     fn path(&self, item: &str, suffix: &str) -> PathBuf {
@@ -43,6 +69,10 @@ impl FileStore {
 impl Store for FileStore {
     fn kind(&self) -> &'static str {
         kind::FILE
+    }
+
+    fn folder(&self) -> Option<&Path> {
+        Some(&self.folder)
     }
 
     fn load(&self, item: &'static str) -> Result<Loaded, StoreError> {
@@ -74,7 +104,7 @@ impl Store for FileStore {
         let _one_at_a_time = self.saving.lock().unwrap_or_else(PoisonError::into_inner);
         let (path, new, old) = (self.path(item, ""), self.path(item, ".new"), self.path(item, ".old"));
         let mut whole = MAGIC.to_vec();
-        whole.extend_from_slice(sum(bytes).as_ref());
+        whole.extend_from_slice(&sum(bytes));
         whole.extend_from_slice(bytes);
         write_synced(&new, &whole).map_err(|e| io(&new, &e))?;
         match read(&path)? {
@@ -87,8 +117,8 @@ impl Store for FileStore {
     }
 }
 
-fn sum(bytes: &[u8]) -> ring::digest::Digest {
-    ring::digest::digest(&ring::digest::SHA256, bytes)
+fn sum(bytes: &[u8]) -> [u8; SUM] {
+    *blake3::hash(bytes).as_bytes()
 }
 
 fn io(path: &Path, error: &std::io::Error) -> StoreError {
@@ -106,7 +136,7 @@ fn read(path: &Path) -> Result<Copy, StoreError> {
     file.take(most as u64 + 1).read_to_end(&mut whole).map_err(|e| io(path, &e))?;
     let body = whole.strip_prefix(MAGIC.as_slice()).and_then(|rest| rest.split_at_checked(SUM));
     Ok(match body {
-        Some((check, bytes)) if bytes.len() <= ITEM_MAX && sum(bytes).as_ref() == check => {
+        Some((check, bytes)) if bytes.len() <= ITEM_MAX && sum(bytes).as_slice() == check => {
             Copy::Whole(bytes.to_vec())
         }
         _ => Copy::Damaged,
@@ -179,11 +209,7 @@ mod tests {
             let mut bad = whole.clone();
             bad[at] ^= 1;
             fs::write(&path, &bad).unwrap();
-            assert_eq!(
-                store.load("item").unwrap().bytes.as_deref(),
-                Some(b"first".as_slice()),
-                "bit at {at}"
-            );
+            assert_eq!(store.load("item").unwrap().bytes.as_deref(), Some(b"first".as_slice()), "bit at {at}");
         }
         store.save("item", b"third").unwrap();
         assert_eq!(store.load("item").unwrap(), Loaded { bytes: Some(b"third".to_vec()), notice: None });

@@ -1,11 +1,11 @@
 //! The items of a member: identity, incarnation, address book.
 
-use ring::rand::{SecureRandom, SystemRandom};
 use serde::{Deserialize, Serialize};
 use tertulia_core::id::{Incarnation, PeerId};
 use zeroize::Zeroizing;
 
 use super::{Loaded, Store, StoreError};
+use crate::crypto::Identity;
 
 const IDENTITY: &str = "identity";
 const INCARNATION: &str = "incarnation";
@@ -31,26 +31,23 @@ pub struct BookEntry {
 /// A value, and what a person should know about how it was read.
 type Noted<T> = (T, Option<String>);
 
-/// The seed of this member's Ed25519 key (RFC 8032): the saved one, or a fresh one that is saved first.
+/// This member's identity: the saved one, or a fresh one that is saved first.
 ///
 /// # Errors
 /// When there is one that cannot be read: a member never changes its identity silently.
-pub fn identity_seed(store: &dyn Store) -> Result<Noted<Zeroizing<[u8; 32]>>, StoreError> {
+pub fn identity(store: &dyn Store) -> Result<Noted<Identity>, StoreError> {
+    let unusable = |reason: String| StoreError::Io { path: IDENTITY.into(), reason };
     let Loaded { bytes, notice } = store.load(IDENTITY)?;
     if let Some(bytes) = bytes {
         let bytes = Zeroizing::new(bytes);
         let seed = bytes.as_slice().try_into().map_err(|_| damaged(IDENTITY))?;
-        return Ok((Zeroizing::new(seed), notice));
+        return Ok((Identity::from_seed(seed).map_err(|e| unusable(e.to_string()))?, notice));
     }
-    let mut seed = Zeroizing::new([0; 32]);
-    SystemRandom::new().fill(seed.as_mut_slice()).map_err(|_| StoreError::Io {
-        path: IDENTITY.into(),
-        reason: "the system gives no random bytes".into(),
-    })?;
+    let fresh = Identity::generate().map_err(|e| unusable(e.to_string()))?;
     // Twice, so that the copy before the last exists from the start.
-    store.save(IDENTITY, seed.as_slice())?;
-    store.save(IDENTITY, seed.as_slice())?;
-    Ok((seed, notice))
+    store.save(IDENTITY, fresh.seed())?;
+    store.save(IDENTITY, fresh.seed())?;
+    Ok((fresh, notice))
 }
 
 /// The incarnation of this run, `max(saved + 1, now)`, saved before it is returned.
@@ -80,15 +77,13 @@ pub fn book(store: &dyn Store) -> Result<Noted<Vec<BookEntry>>, StoreError> {
     let lost = |why: &str| (Vec::new(), Some(format!("the saved address book is lost: {why}")));
     match store.load(BOOK) {
         Ok(Loaded { bytes: None, notice }) => Ok((Vec::new(), notice)),
-        Ok(Loaded { bytes: Some(bytes), notice }) => {
-            Ok(match serde_json::from_slice::<Vec<BookEntry>>(&bytes) {
-                Ok(mut entries) => {
-                    entries.truncate(BOOK_MAX);
-                    (entries, notice)
-                }
-                Err(e) => lost(&e.to_string()),
-            })
-        }
+        Ok(Loaded { bytes: Some(bytes), notice }) => Ok(match serde_json::from_slice::<Vec<BookEntry>>(&bytes) {
+            Ok(mut entries) => {
+                entries.truncate(BOOK_MAX);
+                (entries, notice)
+            }
+            Err(e) => lost(&e.to_string()),
+        }),
         Err(e @ StoreError::Damaged { .. }) => Ok(lost(&e.to_string())),
         Err(e) => Err(e),
     }
@@ -108,10 +103,7 @@ pub fn save_book(store: &dyn Store, entries: &[BookEntry]) -> Result<(), StoreEr
 }
 
 fn damaged(item: &str) -> StoreError {
-    StoreError::Damaged {
-        path: item.to_owned(),
-        remedy: "restore it from a backup, or remove it to begin anew",
-    }
+    StoreError::Damaged { path: item.to_owned(), remedy: "restore it from a backup, or remove it to begin anew" }
 }
 
 #[cfg(test)]
@@ -123,16 +115,16 @@ mod tests {
     fn an_identity_is_made_once_and_survives_damage() {
         let folder = tempfile::tempdir().unwrap();
         let store = FileStore::new(folder.path());
-        let (first, notice) = identity_seed(&store).unwrap();
+        let (first, notice) = identity(&store).unwrap();
         assert_eq!(notice, None);
-        assert_eq!(identity_seed(&store).unwrap().0, first);
+        assert_eq!(identity(&store).unwrap().0.id(), first.id());
         std::fs::write(folder.path().join(IDENTITY), b"x").unwrap();
-        let (again, notice) = identity_seed(&store).unwrap();
-        assert_eq!(again, first);
+        let (again, notice) = identity(&store).unwrap();
+        assert_eq!(again.id(), first.id());
         assert!(notice.is_some());
         std::fs::write(folder.path().join("identity.old"), b"x").unwrap();
-        assert!(identity_seed(&store).is_err());
-        assert_ne!(identity_seed(&MemoryStore::default()).unwrap().0, first);
+        assert!(identity(&store).is_err());
+        assert_ne!(identity(&MemoryStore::default()).unwrap().0.id(), first.id());
     }
 
     #[test]

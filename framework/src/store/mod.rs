@@ -8,9 +8,11 @@ mod file;
 mod items;
 mod memory;
 
+use std::path::Path;
+
 pub use dir::{DataDir, DataDirError, data_home};
-pub use file::FileStore;
-pub use items::{BOOK_MAX, BookEntry, book, identity_seed, next_incarnation, save_book};
+pub use file::{FileStore, StorePlace};
+pub use items::{BOOK_MAX, BookEntry, book, identity, next_incarnation, save_book};
 pub use memory::MemoryStore;
 
 /// Names of the stores here.
@@ -61,6 +63,11 @@ pub struct Loaded {
 pub trait Store: Send + Sync {
     /// The name that it is registered by.
     fn kind(&self) -> &'static str;
+
+    /// The folder of this member alone, when there is one.
+    fn folder(&self) -> Option<&Path> {
+        None
+    }
 
     /// Reads `item`.
     ///

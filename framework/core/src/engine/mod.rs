@@ -1,17 +1,57 @@
 //! The engine: delivery, roster, failure detector and links of one node, around a topology plug-in.
+//!
+//! One door in ([`Engine::handle`], [`Engine::on_deadline`]), one way out ([`Engine::outputs`]). The same inputs at the
+//! same times give the same outputs: there is no clock, no task, no thread and no randomness of the system in here.
 
 pub mod api;
+mod base;
+mod delivery;
+mod detector;
+mod dial;
+mod join;
+mod links;
+mod record;
+mod roster;
+mod sync;
 
+use core::time::Duration;
 use std::sync::Arc;
 
+use bytes::Bytes;
+
+use self::api::{CloseReason, DialId, Down, Event, Input, LinkId, Output, Who};
+use self::base::Base;
+use self::delivery::Delivery;
+use self::detector::Detector;
+use self::dial::Dialer;
+use self::join::Phase;
+use self::links::{Link, LinkSync, Links, Probing, Rtt, Second};
+use self::record::Record;
+use self::roster::{Forged, Roster};
 use crate::auth::Auth;
 use crate::config::EngineConfig;
-use crate::id::{Incarnation, PeerId};
+use crate::frame::{Frame, FrameKind, Lane};
+use crate::id::{Incarnation, Peer, PeerId};
 use crate::peers::{Addr, PeerTable};
+use crate::rng::NodeRng;
 use crate::time::Instant;
-use crate::topology::{Topology, View};
+use crate::topology::{Act, Ctx, Outbox, Topology, View};
 
-use api::{Input, Output};
+pub use self::base::Stats;
+
+/// Bytes committed after which neighbours are told at once.
+const TELL_AT: usize = 128 << 10;
+/// How often links are looked over.
+const TIDY: Duration = Duration::from_secs(1);
+
+/// A fault built in on purpose, so that a suite can prove that it would be caught.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Planted {
+    /// A parcel counts as seen before its signature was checked.
+    DedupeBeforeVerify,
+    /// An answer to a pull lacks the last parcel asked for.
+    RepairForgetsLast,
+}
 
 /// What an engine is made from.
 pub struct Setup {
@@ -25,6 +65,8 @@ pub struct Setup {
     pub seed: u64,
     /// This run.
     pub incarnation: Incarnation,
+    /// The run before this one and the last parcel of its stream, as far as known.
+    pub before: (Incarnation, u64),
     /// The group's epoch.
     pub epoch: u32,
     /// The nick asked for.
@@ -37,59 +79,432 @@ pub struct Setup {
     pub addrs: Vec<Addr>,
     /// The address book of earlier runs.
     pub book: Vec<(PeerId, Vec<Addr>)>,
+    /// A fault built in on purpose; `None` in programs.
+    pub planted: Option<Planted>,
 }
 
-/// One node's protocol state. Pure: it changes by [`handle`](Engine::handle) and [`on_deadline`](Engine::on_deadline)
-/// only, and what it wants done waits in [`outputs`](Engine::outputs).
+/// One node's protocol state.
 pub struct Engine {
-    peers: PeerTable,
+    base: Base,
     topology: Box<dyn Topology>,
-    outputs: Vec<Output>,
+    outbox: Outbox,
+    roster: Roster,
+    delivery: Delivery,
+    detector: Detector,
+    dialer: Dialer,
+    phase: Phase,
+    /// Neighbours named for the parcel being routed; true: the payload.
+    targets: Vec<(Peer, bool)>,
+    /// The roster's count of changes when neighbours were last scheduled.
+    told: u64,
+    neighbours: Vec<Peer>,
+    neighbours_changed: bool,
+    tidy_at: Instant,
+    before: (Incarnation, u64),
+    nick_wanted: Arc<str>,
+    nick_explicit: bool,
+    nicks_tried: u32,
+    planted: Option<Planted>,
+    /// What the planted dedupe takes for seen.
+    poisoned: std::collections::BTreeSet<(PeerId, Incarnation, u64)>,
 }
 
 impl Engine {
     /// A node that knows nobody yet and waits for [`Input::Found`] or [`Input::Join`].
     #[must_use]
     pub fn new(setup: Setup) -> Self {
-        Engine { peers: PeerTable::new(setup.auth.me()), topology: setup.topology, outputs: Vec::new() }
+        let me = setup.auth.me();
+        let record = Record {
+            id: me,
+            incarnation: setup.incarnation,
+            version: 0,
+            left: false,
+            nick: setup.nick.clone(),
+            claimed_at: setup.claimed_at,
+            seal_key: setup.auth.seal_key(),
+            addrs: setup.addrs,
+        };
+        Engine {
+            base: Base {
+                now: Instant::ZERO,
+                config: setup.config,
+                auth: setup.auth,
+                peers: PeerTable::new(me),
+                links: Links::default(),
+                out: Vec::new(),
+                rng: NodeRng::new(setup.seed),
+                incarnation: setup.incarnation,
+                epoch: setup.epoch,
+                ready: false,
+                stats: Stats::default(),
+            },
+            topology: setup.topology,
+            outbox: Outbox::default(),
+            roster: Roster::new(record),
+            delivery: Delivery::new(),
+            detector: Detector::default(),
+            dialer: Dialer::new(setup.book),
+            phase: Phase::Idle,
+            targets: Vec::new(),
+            told: 1,
+            neighbours: Vec::new(),
+            neighbours_changed: false,
+            tidy_at: Instant::ZERO,
+            before: setup.before,
+            nick_wanted: setup.nick,
+            nick_explicit: setup.nick_explicit,
+            nicks_tried: 0,
+            planted: setup.planted,
+            poisoned: Default::default(),
+        }
     }
 
     /// Something happened at `now`, which never goes back.
     pub fn handle(&mut self, now: Instant, input: Input) {
-        let _ = (now, input);
-    }
-
-    /// When to call [`on_deadline`](Engine::on_deadline); the driver keeps exactly one wake-up per node.
-    #[must_use]
-    pub fn next_deadline(&self) -> Option<Instant> {
-        None
+        self.base.now = self.base.now.max(now);
+        if self.phase == Phase::Stopped {
+            return;
+        }
+        match input {
+            Input::Frame { link, frame } => self.on_frame(link, frame),
+            Input::Publish { to: None, count, body } => self.publish_group(count, &body),
+            Input::Publish { to: Some(to), count, body } => self.publish_direct(to, count, body),
+            Input::LinkUp { link, peer, incarnation, dial } => self.on_link_up(link, peer, incarnation, dial),
+            Input::LinkDown { link, reason } => self.on_link_down(link, reason),
+            Input::DialFailed { dial, failure } => self.on_dial_failed(dial, failure),
+            Input::Found => self.found(),
+            Input::Join(contacts) => self.join(contacts),
+            Input::Leave => self.leave(),
+            Input::Addrs(addrs) => self.roster.readdress(&mut self.base, addrs),
+        }
+        self.settle();
     }
 
     /// Time passed. Early or spurious calls are harmless.
     pub fn on_deadline(&mut self, now: Instant) {
-        let _ = now;
+        let due = self.next_deadline();
+        self.base.now = self.base.now.max(now);
+        if self.phase == Phase::Stopped {
+            return;
+        }
+        if let Some(due) = due.filter(|&due| due <= self.base.now) {
+            self.check_clock(due);
+        }
+        self.on_probe_deadline();
+        self.roster.on_deadline(&mut self.base);
+        self.dialer.on_deadline(&mut self.base);
+        self.on_search_deadline();
+        self.on_own_deadline();
+        self.on_direct_deadline();
+        if self.topology.next_deadline().is_some_and(|at| at <= self.base.now) {
+            self.wake_topology();
+        }
+        if self.tidy_at <= self.base.now {
+            self.tidy_at = self.base.now + TIDY;
+            self.tidy_links();
+            self.forget_stale();
+        }
+        self.settle();
+        sync::on_deadline(&mut self.base, &self.roster);
     }
 
     /// What the engine wants done, in order; the driver drains it after every call.
     pub fn outputs(&mut self) -> &mut Vec<Output> {
-        &mut self.outputs
-    }
-
-    /// True when the next [`Input::Publish`] to the group fits the window; otherwise the driver keeps it.
-    #[must_use]
-    pub fn can_publish(&self) -> bool {
-        true
+        &mut self.base.out
     }
 
     /// Everybody known.
     #[must_use]
     pub fn peers(&self) -> &PeerTable {
-        &self.peers
+        &self.base.peers
     }
 
     /// The topology as seen from here.
     #[must_use]
     pub fn view(&self) -> View {
-        self.topology.view(&self.peers)
+        self.topology.view(&self.base.peers)
+    }
+
+    /// True once this node is a member, until it begins to leave.
+    #[must_use]
+    pub fn is_member(&self) -> bool {
+        self.phase == Phase::Member
+    }
+
+    /// Figures since the start.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        self.base.stats
+    }
+
+    fn on_link_up(&mut self, link: LinkId, id: PeerId, incarnation: Incarnation, dial: Option<DialId>) {
+        let refuse = |base: &mut Base, reason: CloseReason| {
+            let frame = Frame::new(FrameKind::Bye, Bytes::from_static(reason.code()));
+            base.out.push(Output::Send { link, lane: Lane::Control, frame });
+            base.out.push(Output::Close { link, reason });
+        };
+        let base = &mut self.base;
+        if id == base.me() {
+            return refuse(base, CloseReason::Misbehaved("this node's own key"));
+        }
+        let full = base.links.up().len() >= base.config.limits.links as usize;
+        let crowded = base.peers.len() >= base.config.roster.max as usize * 2 + 64;
+        if (full || crowded) && base.peers.find(&id).is_none() {
+            return refuse(base, CloseReason::Full);
+        }
+        let peer = base.peers.intern(id);
+        self.dialer.on_link_up(peer, dial);
+        if let Some(old) = base.links.get(peer) {
+            match Links::second(old, dial.is_some(), incarnation, (base.me(), id), base.now) {
+                Second::Refuse => return refuse(base, CloseReason::Replaced),
+                Second::Replace => {
+                    base.close(peer, CloseReason::Replaced);
+                    self.ask(crate::topology::Input::LinkDown { peer });
+                }
+            }
+        }
+        let now = self.base.now;
+        self.base.links.insert(Link {
+            id: link,
+            peer,
+            incarnation,
+            dialed: dial.is_some(),
+            up: now,
+            heard: now,
+            rtt: Rtt::default(),
+            wanted: self.dialer.wants(peer),
+            wanted_there: false,
+            member_there: false,
+            unneeded: None,
+            sync: LinkSync::default(),
+            probing: Probing::default(),
+            bye: false,
+        });
+        self.base.peers.get_mut(peer).linked = true;
+        sync::start(&mut self.base, &mut self.roster, peer);
+        self.neighbours_changed = true;
+        self.ask(crate::topology::Input::LinkUp { peer });
+    }
+
+    fn on_link_down(&mut self, link: LinkId, reason: Down) {
+        let Some(link) = self.base.links.remove(link) else { return };
+        let peer = link.peer;
+        self.base.peers.get_mut(peer).linked = false;
+        self.neighbours_changed = true;
+        self.dialer.on_link_down(&mut self.base, peer);
+        if !link.bye && reason != Down::Corrupt && self.base.peers.get(peer).is_live() {
+            self.lost_link(peer);
+            if !self.dialer.wants(peer) {
+                self.dialer.try_once(&mut self.base, peer);
+            }
+        }
+        self.contact_lost(peer);
+        self.ask(crate::topology::Input::LinkDown { peer });
+    }
+
+    fn on_frame(&mut self, link: LinkId, frame: Frame) {
+        let Some(from) = self.base.links.peer(link) else { return };
+        self.heard_from(from);
+        let body = frame.body.clone();
+        let done = match frame.kind {
+            FrameKind::Data => self.on_parcel(from, frame, false),
+            FrameKind::Repair => self.on_parcel(from, frame, true),
+            FrameKind::Announce => self.on_announce(from, &body),
+            FrameKind::Pull => self.on_pull(from, &body),
+            FrameKind::PullEnd => self.on_pull_end(from, &body),
+            FrameKind::Sync => sync::on_sync(&mut self.base, &mut self.roster, from, &body).map(|heard| {
+                self.neighbours_changed = true;
+                self.settle_news();
+                for (member, stream) in heard.progress {
+                    self.on_progress(member, stream);
+                }
+            }),
+            FrameKind::SyncAck => sync::on_ack(&mut self.base, from, &body),
+            FrameKind::Probe => self.on_probe(from, &body),
+            FrameKind::Topology => {
+                self.ask(crate::topology::Input::Frame { from, body: &body });
+                Ok(())
+            }
+            FrameKind::Bye => {
+                self.base.links.get_mut(from).into_iter().for_each(|l| l.bye = true);
+                Ok(())
+            }
+        };
+        if let Err(Forged(what)) = done {
+            self.base.close(from, CloseReason::Misbehaved(what));
+            self.neighbours_changed = true;
+            self.dialer.on_link_down(&mut self.base, from);
+            let nick = self.base.nick_of(from);
+            let hint = "the link was closed and will be made anew";
+            self.base.event(Event::Trouble {
+                code: "misbehaved",
+                reason: format!("{nick} sent a {what}"),
+                hint,
+            });
+            self.ask(crate::topology::Input::LinkDown { peer: from });
+        }
+    }
+
+    /// Lets the topology see an input, and does what it answers.
+    fn ask(&mut self, input: crate::topology::Input<'_>) {
+        let base = &mut self.base;
+        let (peers, auth, rng) = (&base.peers, &*base.auth, &mut base.rng);
+        let mut cx = Ctx { now: base.now, rng, peers, auth, out: &mut self.outbox };
+        self.topology.on_input(&mut cx, input);
+        self.apply_acts();
+    }
+
+    fn wake_topology(&mut self) {
+        let base = &mut self.base;
+        let (peers, auth, rng) = (&base.peers, &*base.auth, &mut base.rng);
+        let mut cx = Ctx { now: base.now, rng, peers, auth, out: &mut self.outbox };
+        self.topology.on_deadline(&mut cx);
+        self.apply_acts();
+    }
+
+    fn apply_acts(&mut self) {
+        let mut outbox = core::mem::take(&mut self.outbox);
+        for act in outbox.drain() {
+            match act {
+                Act::Eager(p) => self.target(p, true),
+                Act::Lazy(p) => self.target(p, false),
+                Act::Send(p, body) => self.base.control(p, FrameKind::Topology, body),
+                Act::Want(p) if p != Peer::ME => {
+                    self.dialer.want(&self.base, p);
+                    self.set_wanted(p, true);
+                }
+                Act::Want(_) => {}
+                Act::Release(p) => {
+                    self.dialer.release(p);
+                    self.set_wanted(p, false);
+                }
+                Act::Learn(id, addrs) => self.learn(id, addrs),
+                Act::Joined => self.joined(),
+                Act::Refused { code, reason } => self.refused(code, reason),
+                Act::Left => self.topology_left(),
+                Act::Leader(id, term) => {
+                    if let Some(p) = self.base.peers.find(&id) {
+                        let leader = self.base.who(p);
+                        self.base.event(Event::Leader { leader, term });
+                    }
+                }
+                Act::Waiting(reason) => self.base.event(Event::Waiting(reason)),
+                Act::Trace(name, p, sent) => {
+                    let peer = self.base.peers.id(p);
+                    self.base.event(Event::Trace { name, peer, sent });
+                }
+            }
+        }
+        self.outbox = outbox;
+    }
+
+    fn target(&mut self, peer: Peer, eager: bool) {
+        if !self.targets.iter().any(|t| t.0 == peer) {
+            self.targets.push((peer, eager));
+        }
+    }
+
+    fn set_wanted(&mut self, peer: Peer, wanted: bool) {
+        let now = self.base.now;
+        if let Some(l) = self.base.links.get_mut(peer)
+            && l.wanted != wanted
+        {
+            l.wanted = wanted;
+            l.sync.due = Some(now);
+            self.neighbours_changed = true;
+        }
+    }
+
+    fn learn(&mut self, id: PeerId, addrs: Vec<Addr>) {
+        let room = self.base.peers.len() < self.base.config.roster.max as usize * 2;
+        if id == self.base.me() || (!room && self.base.peers.find(&id).is_none()) {
+            return;
+        }
+        let peer = self.base.peers.intern(id);
+        let e = self.base.peers.get_mut(peer);
+        if e.addrs.is_empty() {
+            e.addrs = addrs;
+            e.addrs.truncate(crate::peers::ADDRS_MAX);
+        }
+    }
+
+    /// Draws the consequences of what has just happened.
+    fn settle(&mut self) {
+        let news = self.settle_news();
+        if self.phase == Phase::Stopped {
+            return;
+        }
+        if self.roster.superseded {
+            let reason = "this identity runs elsewhere, started later".into();
+            self.stop_with(
+                "identity-in-use",
+                reason,
+                "stop the other program, or use another data directory",
+            );
+            return;
+        }
+        if self.roster.stamp != self.told {
+            self.told = self.roster.stamp;
+            let urgent = news || self.delivery.untold >= TELL_AT;
+            let wait = if urgent { Duration::ZERO } else { self.base.config.delivery.progress.0 };
+            if urgent {
+                self.delivery.untold = 0;
+            }
+            sync::schedule(&mut self.base, wait);
+        }
+        if !matches!(self.phase, Phase::Idle | Phase::Member) {
+            self.advance();
+        }
+        if core::mem::take(&mut self.neighbours_changed) {
+            self.tell_neighbours();
+        }
+    }
+
+    /// Tells everybody concerned whose membership has changed. True when there was any.
+    fn settle_news(&mut self) -> bool {
+        let mut any = false;
+        while let Some(peer) = self.roster.news.pop() {
+            any = true;
+            self.dialer.remember(&self.base, peer);
+            self.on_direct_member(peer);
+            self.neighbours_changed = true;
+            self.ask(crate::topology::Input::Member { peer });
+        }
+        if any {
+            self.pace();
+            self.report();
+        }
+        any
+    }
+
+    fn tell_neighbours(&mut self) {
+        if !self.base.ready {
+            return;
+        }
+        let near = |l: &&Link| (l.wanted || l.wanted_there) && self.base.peers.get(l.peer).is_live();
+        let mut now: Vec<Peer> = self.base.links.iter().filter(near).map(|l| l.peer).collect();
+        now.sort_unstable();
+        if now != self.neighbours {
+            let who: Vec<Who> = now.iter().map(|&p| self.base.who(p)).collect();
+            self.neighbours = now;
+            self.base.event(Event::Neighbours(who));
+        }
+    }
+
+    fn forget_stale(&mut self) {
+        for peer in self.roster.stale(&self.base) {
+            if self.delivery.keeps(peer) || self.base.links.get(peer).is_some() {
+                continue;
+            }
+            self.ask(crate::topology::Input::Forgotten { peer });
+            self.delivery.forget(peer);
+            self.dialer.release(peer);
+            self.roster.forget(peer);
+            self.base.peers.forget(peer);
+        }
+    }
+
+    fn forgets_last(&self, number: u64, last: u64) -> bool {
+        self.planted == Some(Planted::RepairForgetsLast) && number == last
     }
 }

@@ -1,0 +1,293 @@
+//! Who is dialled, and when: peers that the topology wants, addresses to join through, and every now and then one
+//! remembered absent member, so that halves that grew apart meet again.
+
+use core::time::Duration;
+use std::collections::BTreeMap;
+
+use super::Engine;
+use super::api::{DialFailure, DialId, Output};
+use super::base::Base;
+use crate::id::{Peer, PeerId};
+use crate::peers::{Addr, State};
+use crate::time::{Instant, earliest};
+
+/// The first pause before a peer is dialled again; doubles up to [`REDIAL_MAX`].
+const REDIAL: Duration = Duration::from_millis(100);
+const REDIAL_MAX: Duration = Duration::from_secs(5);
+/// The address book is stored at most this often.
+const STORE_PAUSE: Duration = Duration::from_secs(2);
+
+/// What a dial is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Target {
+    Peer(Peer),
+    Contact(Addr),
+    /// A try that is not repeated: an absent member, or a suspect whose link was lost.
+    Once(PeerId),
+}
+
+/// A peer that the topology wants to be linked to.
+#[derive(Clone, Debug, Default)]
+struct Want {
+    at: Option<Instant>,
+    dialing: bool,
+    tries: u32,
+}
+
+/// An address to join through.
+#[derive(Clone, Debug)]
+struct Contact {
+    addr: Addr,
+    at: Instant,
+    dialing: bool,
+    /// Why the last try failed, and whether another can help.
+    failure: Option<(String, &'static str, bool)>,
+}
+
+/// State of dialling.
+#[derive(Debug, Default)]
+pub(crate) struct Dialer {
+    wants: BTreeMap<Peer, Want>,
+    contacts: Vec<Contact>,
+    dials: BTreeMap<DialId, Target>,
+    next_id: u64,
+    book: BTreeMap<PeerId, (Vec<Addr>, Instant)>,
+    store_at: Option<Instant>,
+    rejoin_at: Option<Instant>,
+    rejoins: u32,
+}
+
+impl Dialer {
+    pub(crate) fn new(book: Vec<(PeerId, Vec<Addr>)>) -> Self {
+        let book = book.into_iter().map(|(id, addrs)| (id, (addrs, Instant::ZERO))).collect();
+        Dialer { book, ..Dialer::default() }
+    }
+
+    /// Addresses of the book, to join through when no others are given.
+    pub(crate) fn book_addrs(&self) -> Vec<Addr> {
+        self.book.values().flat_map(|(addrs, _)| addrs.iter().cloned()).collect()
+    }
+
+    pub(crate) fn set_contacts(&mut self, addrs: &[Addr], now: Instant) {
+        let contact = |a: &Addr| Contact { addr: a.clone(), at: now, dialing: false, failure: None };
+        self.contacts = addrs.iter().map(contact).collect();
+    }
+
+    pub(crate) fn drop_contacts(&mut self) {
+        self.contacts.clear();
+    }
+
+    /// Why no contact could be reached: the text of the last failure, its code, and whether all are final.
+    pub(crate) fn contact_failure(&self) -> Option<(String, &'static str, bool)> {
+        let last = self.contacts.iter().rev().find_map(|c| c.failure.clone())?;
+        let all_final = self.contacts.iter().all(|c| c.failure.as_ref().is_some_and(|f| f.2));
+        Some((last.0, last.1, all_final))
+    }
+
+    pub(crate) fn want(&mut self, base: &Base, peer: Peer) {
+        let linked = base.links.get(peer).is_some();
+        let want = self.wants.entry(peer).or_default();
+        if !linked && want.at.is_none() && !want.dialing {
+            want.at = Some(base.now);
+        }
+    }
+
+    pub(crate) fn release(&mut self, peer: Peer) {
+        self.wants.remove(&peer);
+    }
+
+    pub(crate) fn wants(&self, peer: Peer) -> bool {
+        self.wants.contains_key(&peer)
+    }
+
+    pub(crate) fn on_link_up(&mut self, peer: Peer, dial: Option<DialId>) {
+        if let Some(want) = self.wants.get_mut(&peer) {
+            *want = Want::default();
+        }
+        if let Some(target) = dial.and_then(|d| self.dials.remove(&d)) {
+            self.ended(&target);
+            if let Target::Contact(addr) = &target
+                && let Some(c) = self.contacts.iter_mut().find(|c| c.addr == *addr)
+            {
+                c.failure = None;
+            }
+        }
+    }
+
+    fn ended(&mut self, target: &Target) {
+        match target {
+            Target::Peer(p) => self.wants.entry(*p).and_modify(|w| w.dialing = false),
+            Target::Contact(addr) => {
+                self.contacts.iter_mut().filter(|c| c.addr == *addr).for_each(|c| c.dialing = false);
+                return;
+            }
+            Target::Once(_) => return,
+        };
+    }
+
+    pub(crate) fn on_link_down(&mut self, base: &mut Base, peer: Peer) {
+        let pause = base.rng.jitter(REDIAL / 2, 0.5);
+        if let Some(want) = self.wants.get_mut(&peer) {
+            want.at = Some(base.now + pause);
+        }
+    }
+
+    fn start(&mut self, base: &mut Base, target: Target, addr: Addr) {
+        let dial = DialId(self.next_id);
+        self.next_id += 1;
+        self.dials.insert(dial, target);
+        base.out.push(Output::Dial { dial, addr });
+    }
+
+    /// One try to reach a peer, wanted or not.
+    pub(crate) fn try_once(&mut self, base: &mut Base, peer: Peer) {
+        let e = base.peers.get(peer);
+        if let Some(addr) = e.addrs.first().cloned() {
+            let id = e.id;
+            self.start(base, Target::Once(id), addr);
+        }
+    }
+
+    pub(crate) fn next_deadline(&self) -> Option<Instant> {
+        let wants = self.wants.values().filter(|w| !w.dialing).filter_map(|w| w.at).min();
+        let contacts = self.contacts.iter().filter(|c| !c.dialing).map(|c| c.at).min();
+        earliest(earliest(wants, contacts), earliest(self.store_at, self.rejoin_at))
+    }
+
+    pub(crate) fn on_deadline(&mut self, base: &mut Base) {
+        let now = base.now;
+        let due = |w: &Want| !w.dialing && w.at.is_some_and(|at| at <= now);
+        let peers: Vec<Peer> = self.wants.iter().filter(|(_, w)| due(w)).map(|(p, _)| *p).collect();
+        for peer in peers {
+            self.dial_wanted(base, peer);
+        }
+        let contacts = self.contacts.iter_mut().filter(|c| !c.dialing && c.at <= now);
+        let addrs: Vec<Addr> = contacts
+            .map(|c| {
+                c.dialing = true;
+                c.addr.clone()
+            })
+            .collect();
+        for addr in addrs {
+            self.start(base, Target::Contact(addr.clone()), addr);
+        }
+        if self.store_at.is_some_and(|at| at <= now) {
+            self.store_at = None;
+            base.out
+                .push(Output::Book(self.book.iter().map(|(id, (addrs, _))| (*id, addrs.clone())).collect()));
+        }
+        if self.rejoin_at.is_some_and(|at| at <= now) {
+            self.rejoin(base);
+        }
+    }
+
+    fn dial_wanted(&mut self, base: &mut Base, peer: Peer) {
+        let now = base.now;
+        let linked = base.links.get(peer).is_some();
+        let e = base.peers.get(peer);
+        let Some(want) = self.wants.get_mut(&peer) else { return };
+        if linked {
+            want.at = None;
+            return;
+        }
+        let addr = e.addrs.get(want.tries as usize % e.addrs.len().max(1)).cloned();
+        let pause = (REDIAL * (1 << want.tries.min(8))).min(REDIAL_MAX);
+        want.tries = want.tries.saturating_add(1);
+        want.at = Some(now + base.rng.jitter(pause, 0.3));
+        if let Some(addr) = addr {
+            want.dialing = true;
+            self.start(base, Target::Peer(peer), addr);
+        }
+    }
+
+    /// A dial failed. The peer it was for, when nobody listens there any more.
+    pub(crate) fn on_failed(&mut self, base: &mut Base, dial: DialId, failure: DialFailure) -> Option<Peer> {
+        let target = self.dials.remove(&dial)?;
+        self.ended(&target);
+        let nobody = matches!(failure, DialFailure::Nobody(_));
+        let (reason, code, fatal) = match failure {
+            DialFailure::Nobody(reason) => (reason, "unreachable", false),
+            DialFailure::Trouble(reason) => (reason, "unreachable", false),
+            DialFailure::Refused { code, reason, fatal } => (reason, code, fatal),
+        };
+        match target {
+            Target::Peer(p) => nobody.then_some(p),
+            Target::Once(id) => base.peers.find(&id).filter(|_| nobody),
+            Target::Contact(addr) => {
+                let at = base.now + base.rng.jitter(Duration::from_millis(700), 0.3);
+                if let Some(c) = self.contacts.iter_mut().find(|c| c.addr == addr) {
+                    c.failure = Some((format!("{addr}: {reason}"), code, fatal));
+                    c.at = if fatal { Instant::FAR } else { at };
+                }
+                None
+            }
+        }
+    }
+
+    /// A contact's link was lost while joining: dial it again.
+    pub(crate) fn revive_contacts(&mut self, now: Instant) {
+        for c in self.contacts.iter_mut().filter(|c| !c.dialing) {
+            c.at = c.at.max(now + REDIAL);
+            if c.failure.is_none() {
+                c.at = now + REDIAL;
+            }
+        }
+    }
+
+    /// After a contact was linked it is not dialled again until its link is lost.
+    pub(crate) fn rest_contacts(&mut self) {
+        self.contacts.iter_mut().filter(|c| c.failure.is_none()).for_each(|c| c.at = Instant::FAR);
+    }
+
+    /// A live member is remembered.
+    pub(crate) fn remember(&mut self, base: &Base, peer: Peer) {
+        let e = base.peers.get(peer);
+        if peer == Peer::ME || !e.is_live() || e.addrs.is_empty() {
+            return;
+        }
+        let most = base.config.roster.book as usize;
+        let known = self.book.get(&e.id).is_some_and(|(addrs, _)| *addrs == e.addrs);
+        if !self.book.contains_key(&e.id) && self.book.len() >= most.max(1) {
+            let oldest = self.book.iter().min_by_key(|(_, (_, seen))| *seen).map(|(id, _)| *id);
+            oldest.into_iter().for_each(|id| drop(self.book.remove(&id)));
+        }
+        self.book.insert(e.id, (e.addrs.clone(), base.now));
+        if !known {
+            self.store_at = earliest(self.store_at, Some(base.now + STORE_PAUSE));
+        }
+    }
+
+    /// Begins to look for absent members.
+    pub(crate) fn start_rejoining(&mut self, base: &mut Base) {
+        let pause = base.rng.jitter(base.config.roster.rejoin.0, 0.5);
+        self.rejoin_at = Some(base.now + pause);
+    }
+
+    fn rejoin(&mut self, base: &mut Base) {
+        let absent = |id: &PeerId| match base.peers.find(id) {
+            None => true,
+            Some(p) => {
+                base.links.get(p).is_none() && matches!(base.peers.get(p).state, State::Unknown | State::Dead)
+            }
+        };
+        let candidates: Vec<PeerId> =
+            self.book.keys().copied().filter(|id| *id != base.me() && absent(id)).collect();
+        self.rejoins = if candidates.is_empty() { 0 } else { self.rejoins.saturating_add(1) };
+        if let Some(&id) = base.rng.pick(&candidates) {
+            let addrs = self.book.get(&id).map(|(addrs, _)| addrs.clone()).unwrap_or_default();
+            if let Some(addr) = base.rng.pick(&addrs).cloned() {
+                self.start(base, Target::Once(id), addr);
+            }
+        }
+        let grown = base.config.roster.rejoin.0 * (10 + self.rejoins.min(90)) / 10;
+        self.rejoin_at = Some(base.now + base.rng.jitter(grown, 0.3));
+    }
+}
+
+impl Engine {
+    pub(crate) fn on_dial_failed(&mut self, dial: DialId, failure: DialFailure) {
+        if let Some(peer) = self.dialer.on_failed(&mut self.base, dial, failure) {
+            self.nobody_there(peer);
+        }
+    }
+}

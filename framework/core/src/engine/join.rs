@@ -1,0 +1,267 @@
+//! From a stranger to a member, and out again.
+
+use core::time::Duration;
+use std::sync::Arc;
+
+use super::Engine;
+use super::api::{CloseReason, Event, Output};
+use super::roster::Roster;
+use super::sync;
+use crate::id::Peer;
+use crate::peers::{Addr, State};
+use crate::time::{Instant, earliest};
+use crate::topology::Input;
+
+/// While nobody lets this node in, that is told this often.
+const REPORT: Duration = Duration::from_secs(5);
+/// And given up after this.
+const GIVE_UP: Duration = Duration::from_secs(30);
+/// Leaving waits at most this long for pending deliveries.
+const DRAIN: Duration = Duration::from_secs(10);
+/// And this long for the topology, and for neighbours to hear of it.
+const MEND: Duration = Duration::from_secs(2);
+/// Nicks tried when a default one is taken.
+const NICKS_MAX: u32 = 16;
+
+/// Where this node stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    Idle,
+    Joining { until: Instant, report: Instant, contact: Option<Peer> },
+    Member,
+    Draining { until: Instant },
+    Mending { until: Instant },
+    Telling { until: Instant },
+    Stopped,
+}
+
+impl Engine {
+    pub(crate) fn phase_deadline(&self) -> Option<Instant> {
+        match self.phase {
+            Phase::Joining { until, report, .. } => Some(until.min(report)),
+            Phase::Draining { until } | Phase::Mending { until } | Phase::Telling { until } => Some(until),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn found(&mut self) {
+        if self.phase != Phase::Idle {
+            return;
+        }
+        self.ask(Input::Found);
+        self.become_member();
+    }
+
+    pub(crate) fn join(&mut self, mut contacts: Vec<Addr>) {
+        if self.phase != Phase::Idle {
+            return;
+        }
+        if contacts.is_empty() {
+            contacts = self.dialer.book_addrs();
+        }
+        let now = self.base.now;
+        self.dialer.set_contacts(&contacts, now);
+        self.phase = Phase::Joining { until: now + GIVE_UP, report: now + REPORT, contact: None };
+    }
+
+    /// Asks to be let in, as soon as some linked member has told all it knows.
+    pub(crate) fn go_on_joining(&mut self) {
+        let Phase::Joining { contact, .. } = &self.phase else { return };
+        if contact.is_some() {
+            return;
+        }
+        let Some(member) = self.base.links.iter().find(|l| l.sync.complete && l.member_there).map(|l| l.peer)
+        else {
+            return;
+        };
+        if let Phase::Joining { contact, .. } = &mut self.phase {
+            *contact = Some(member);
+        }
+        self.dialer.rest_contacts();
+        if !self.nick_explicit {
+            let nick = Roster::free_nick(&self.base, self.roster.nick());
+            self.roster.claim(nick);
+        }
+        let (nick, claimed_at) = (self.roster.nick().clone(), self.roster.claimed_at());
+        self.ask(Input::Join { contact: member, nick, claimed_at });
+    }
+
+    /// The contact is gone: another one, or the same again.
+    pub(crate) fn contact_lost(&mut self, peer: Peer) {
+        let now = self.base.now;
+        if let Phase::Joining { contact, .. } = &mut self.phase {
+            if *contact == Some(peer) {
+                *contact = None;
+            }
+            self.dialer.revive_contacts(now);
+        }
+    }
+
+    /// The topology has let this node in.
+    pub(crate) fn joined(&mut self) {
+        if matches!(self.phase, Phase::Joining { .. }) {
+            self.become_member();
+        }
+    }
+
+    fn become_member(&mut self) {
+        self.phase = Phase::Member;
+        self.dialer.drop_contacts();
+        self.dialer.start_rejoining(&mut self.base);
+        self.roster.activate(&mut self.base);
+        self.roster.settle_nick(&mut self.base);
+        self.mark_history();
+        self.base.ready = true;
+        self.base.event(Event::Ready { nick: self.roster.nick().clone() });
+    }
+
+    /// The topology has not let this node in.
+    pub(crate) fn refused(&mut self, code: &'static str, reason: String) {
+        let Phase::Joining { contact, .. } = &self.phase else { return };
+        let contact = *contact;
+        if code == "nick-taken" && !self.nick_explicit && self.nicks_tried < NICKS_MAX {
+            self.nicks_tried += 1;
+            let wanted: Arc<str> = self.nick_wanted.clone();
+            let n = self.nicks_tried + 1;
+            let nick = Roster::free_nick(&self.base, &format!("{wanted}-{n}"));
+            self.roster.claim(nick.clone());
+            if let Some(contact) = contact {
+                let claimed_at = self.roster.claimed_at();
+                self.ask(Input::Join { contact, nick, claimed_at });
+            }
+            return;
+        }
+        let hint = match code {
+            "nick-taken" => "choose another with --nick",
+            _ => "see the reason",
+        };
+        self.stop_with(code, reason, hint);
+    }
+
+    /// Ends this node at once, saying why.
+    pub(crate) fn stop_with(&mut self, code: &'static str, reason: String, hint: &'static str) {
+        if self.phase == Phase::Stopped {
+            return;
+        }
+        self.base.event(Event::Refused { code, reason, hint });
+        self.stop();
+    }
+
+    fn stop(&mut self) {
+        self.phase = Phase::Stopped;
+        for peer in self.base.links.up().to_vec() {
+            self.base.close(peer, CloseReason::Leaving);
+        }
+        self.base.out.push(Output::Stop);
+    }
+
+    pub(crate) fn leave(&mut self) {
+        match self.phase {
+            Phase::Member => self.phase = Phase::Draining { until: self.base.now + DRAIN },
+            Phase::Idle | Phase::Joining { .. } => self.stop(),
+            _ => {}
+        }
+    }
+
+    /// The topology has nothing more to mend.
+    pub(crate) fn topology_left(&mut self) {
+        if matches!(self.phase, Phase::Mending { .. }) {
+            self.phase = Phase::Telling { until: self.base.now + MEND };
+            self.roster.restate(&mut self.base, |r| r.left = true);
+            sync::schedule(&mut self.base, Duration::ZERO);
+        }
+    }
+
+    /// Goes on with joining or leaving as far as it can.
+    pub(crate) fn advance(&mut self) {
+        let now = self.base.now;
+        match self.phase {
+            Phase::Joining { until, report, .. } => {
+                self.go_on_joining();
+                if now >= report || now >= until {
+                    self.report_join(now >= until);
+                }
+                if let Some((reason, code, true)) = self.dialer.contact_failure() {
+                    self.stop_with(code, reason, "check the group's name and secret, and the version");
+                }
+            }
+            Phase::Draining { until } if self.all_delivered() || now >= until => {
+                self.phase = Phase::Mending { until: now + MEND };
+                self.ask(Input::Leave);
+            }
+            Phase::Mending { until } if now >= until => self.topology_left(),
+            Phase::Telling { until } => {
+                let stamp = self.roster.stamp;
+                let told = self.base.links.iter().all(|l| l.sync.acked >= stamp || !l.member_there);
+                if told || now >= until {
+                    self.stop();
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn report_join(&mut self, over: bool) {
+        let linked = self.base.links.up().len();
+        let (reason, code) = match self.dialer.contact_failure() {
+            Some((reason, code, _)) => (reason, code),
+            None if linked > 0 => ("linked, but nobody has let this node in yet".into(), "no-admission"),
+            None => ("no answer from any address".into(), "unreachable"),
+        };
+        let hint = "check that the address is right and that a member runs there";
+        if over {
+            self.stop_with(code, reason, hint);
+            return;
+        }
+        if let Phase::Joining { report, .. } = &mut self.phase {
+            *report += REPORT;
+        }
+        self.base.event(Event::Trouble { code, reason, hint });
+    }
+
+    /// Links that nobody needs, and guests that never became members, are closed in time.
+    pub(crate) fn tidy_links(&mut self) {
+        const GUEST: Duration = Duration::from_secs(30);
+        const UNNEEDED: Duration = Duration::from_secs(3);
+        let now = self.base.now;
+        let member = self.phase == Phase::Member;
+        let mut closing = Vec::new();
+        let peers = &self.base.peers;
+        self.base.links.for_each(|l| {
+            let guest = peers.get(l.peer).state == State::Unknown;
+            let needed = l.wanted || l.wanted_there || !member || guest;
+            l.unneeded = if needed { None } else { l.unneeded.or(Some(now)) };
+            let idle = l.unneeded.is_some_and(|at| now.since(at) >= UNNEEDED);
+            let overdue = guest && member && now.since(l.up) >= GUEST;
+            if idle || overdue {
+                closing.push(l.peer);
+            }
+        });
+        for peer in closing {
+            self.base.close(peer, CloseReason::Unneeded);
+            self.ask(Input::LinkDown { peer });
+        }
+    }
+
+    /// The earliest moment at which some part wants to be woken.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Instant> {
+        if self.phase == Phase::Stopped {
+            return None;
+        }
+        let delivery = &self.base.config.delivery;
+        let parts = [
+            self.topology.next_deadline(),
+            self.phase_deadline(),
+            self.roster.next_deadline(),
+            sync::next_deadline(&self.base),
+            self.next_probe(),
+            self.dialer.next_deadline(),
+            self.next_search(),
+            self.delivery.own.next_deadline(delivery.delivered_after.0),
+            self.delivery.direct.next_deadline(),
+            Some(self.tidy_at),
+        ];
+        parts.into_iter().fold(None, earliest)
+    }
+}

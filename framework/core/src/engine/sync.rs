@@ -1,0 +1,310 @@
+//! Replication of the roster between neighbours, by differences.
+//!
+//! Every item (a member's record with what is believed of it; a cell of its progress) carries the count of its last
+//! change here. A link remembers up to which count the other end was told, and tells what changed since, after a short
+//! pause that gathers changes. The other end answers how far it has heard without a hole; what stays unanswered is
+//! told again from there. So rosters become equal over any connected graph, whatever is lost, doubled or late, and an
+//! idle group sends nothing.
+//!
+//! A frame: flags (1 wanted, 2 member, 4 complete), base, upto, dictionary of ids, records, beliefs, rows.
+
+use core::time::Duration;
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+
+use super::base::Base;
+use super::record::RECORD_MAX;
+use super::roster::{Cell, Forged, Roster};
+use crate::config::Scope;
+use crate::frame::FrameKind;
+use crate::id::{Incarnation, Peer};
+use crate::peers::State;
+use crate::time::{Instant, earliest};
+use crate::wire::{Reader, WireError, Writer};
+
+const WANTED: u8 = 1;
+const MEMBER: u8 = 2;
+const COMPLETE: u8 = 4;
+/// Bytes after which a frame is closed; the rest follows in the next.
+const FRAME_TARGET: usize = 32 << 10;
+/// Ids in one frame's dictionary at most.
+const DICTIONARY_MAX: usize = 8192;
+/// Bytes per second that differences may take on one link before the pauses grow.
+const RATE: u64 = 2 << 20;
+/// The longest wait for an answer.
+const RESEND_MAX: Duration = Duration::from_secs(2);
+
+/// Something changed that neighbours should hear of within `wait`.
+pub(crate) fn schedule(base: &mut Base, wait: Duration) {
+    let at = base.now + wait;
+    base.links.for_each(|link| {
+        link.sync.due = earliest(link.sync.due, Some(at.max(link.sync.pause_until)));
+    });
+}
+
+/// A link is new: all is told from the start.
+pub(crate) fn start(base: &mut Base, roster: &mut Roster, peer: Peer) {
+    roster.relearned(peer);
+    let now = base.now;
+    if let Some(link) = base.links.get_mut(peer) {
+        link.sync.due = Some(now);
+    }
+}
+
+/// When some link is due.
+pub(crate) fn next_deadline(base: &Base) -> Option<Instant> {
+    base.links.iter().filter_map(|l| earliest(l.sync.due, l.sync.resend_at)).min()
+}
+
+/// Tells every link that is due.
+pub(crate) fn on_deadline(base: &mut Base, roster: &Roster) {
+    let now = base.now;
+    let mut due: Vec<Peer> = Vec::new();
+    base.links.for_each(|link| {
+        let s = &mut link.sync;
+        if s.resend_at.is_some_and(|at| at <= now) {
+            (s.sent, s.resend_at, s.timed) = (s.acked, None, None);
+            s.resends += 1;
+            s.due = Some(now);
+        }
+        if s.due.is_some_and(|at| at <= now) {
+            due.push(link.peer);
+        }
+    });
+    for peer in due {
+        tell(base, roster, peer);
+    }
+}
+
+/// Sends one link what it has not been told.
+fn tell(base: &mut Base, roster: &Roster, peer: Peer) {
+    let me_member = base.peers.get(Peer::ME).is_live();
+    let Some(link) = base.links.get(peer) else { return };
+    let (since, wanted) = (link.sync.sent, link.wanted);
+    let mut frame = Frame::gather(base, roster, peer, since);
+    let upto = frame.upto;
+    let complete = upto == roster.stamp;
+    let flags = u8::from(wanted) * WANTED | u8::from(me_member) * MEMBER | u8::from(complete) * COMPLETE;
+    let body = frame.finish(flags, since, base);
+    let pause =
+        base.config.delivery.progress.0 + Duration::from_nanos(body.len() as u64 * 1_000_000_000 / RATE);
+    let now = base.now;
+    if let Some(link) = base.links.get_mut(peer) {
+        let wait = link.rtt.timeout(Duration::from_millis(200)) * (1 << link.sync.resends.min(5));
+        let s = &mut link.sync;
+        s.due = (!complete).then_some(now + pause);
+        s.pause_until = now + pause;
+        s.sent = upto;
+        s.timed = s.timed.or((s.resends == 0).then_some((upto, now)));
+        s.resend_at = Some(s.resend_at.unwrap_or(now + wait.min(RESEND_MAX)));
+    }
+    base.control(peer, FrameKind::Sync, body);
+}
+
+/// A frame being gathered.
+#[derive(Default)]
+struct Frame {
+    upto: u64,
+    ids: BTreeMap<Peer, u64>,
+    order: Vec<Peer>,
+    records: Vec<Bytes>,
+    beliefs: Vec<(u64, Incarnation, u64, State)>,
+    rows: Vec<(u64, Incarnation, Vec<(u64, Incarnation, Cell)>)>,
+}
+
+impl Frame {
+    /// Gathers changes after `since`, oldest first, as far as they fit.
+    fn gather(base: &Base, roster: &Roster, to: Peer, since: u64) -> Frame {
+        let mut frame = Frame { upto: roster.stamp, ..Frame::default() };
+        if !base.peers.get(Peer::ME).is_live() && base.peers.get(Peer::ME).state != State::Left {
+            return frame; // Not a member yet: nothing to tell but flags.
+        }
+        let whole = base.config.roster.scope == Scope::Group;
+        let news = |p: Peer| whole || p == Peer::ME;
+        let mut changes: Vec<(u64, Peer, Option<(Peer, Incarnation)>)> = Vec::new();
+        for (peer, m) in roster.iter().filter(|(p, _)| news(*p)) {
+            if m.changed > since && m.from != Some(to) {
+                changes.push((m.changed, peer, None));
+            }
+            if m.row.changed > since && peer != to {
+                let cells = m.row.cells.iter().filter(|(_, c)| c.changed > since && c.from != Some(to));
+                changes.extend(cells.map(|(stream, c)| (c.changed, peer, Some(*stream))));
+            }
+        }
+        changes.sort_unstable();
+        let mut size = 0;
+        for (stamp, peer, stream) in changes {
+            if size > FRAME_TARGET || frame.order.len() + 2 > DICTIONARY_MAX {
+                frame.upto = stamp - 1;
+                break;
+            }
+            size += match stream {
+                None => frame.add_member(base, roster, peer),
+                Some(stream) => frame.add_cell(roster, peer, stream),
+            };
+        }
+        frame
+    }
+
+    fn id(&mut self, peer: Peer) -> u64 {
+        let next = self.order.len() as u64;
+        *self.ids.entry(peer).or_insert_with(|| {
+            self.order.push(peer);
+            next
+        })
+    }
+
+    fn add_member(&mut self, base: &Base, roster: &Roster, peer: Peer) -> usize {
+        let Some(m) = roster.get(peer).filter(|m| !m.record.is_empty()) else { return 0 };
+        let e = base.peers.get(peer);
+        self.records.push(m.record.clone());
+        if matches!(e.state, State::Suspect | State::Dead) {
+            let index = self.id(peer);
+            self.beliefs.push((index, e.incarnation, e.version, e.state));
+        }
+        m.record.len() + 40
+    }
+
+    fn add_cell(&mut self, roster: &Roster, peer: Peer, stream: (Peer, Incarnation)) -> usize {
+        let Some(row) = roster.get(peer).map(|m| &m.row) else { return 0 };
+        let Some(cell) = row.cells.get(&stream) else { return 0 };
+        let (member, origin) = (self.id(peer), self.id(stream.0));
+        if self.rows.last().is_none_or(|r| r.0 != member) {
+            self.rows.push((member, row.incarnation, Vec::new()));
+        }
+        if let Some(row) = self.rows.last_mut() {
+            row.2.push((origin, stream.1, *cell));
+        }
+        20
+    }
+
+    fn finish(&mut self, flags: u8, since: u64, base: &Base) -> Bytes {
+        let mut w = Writer::new();
+        w.u8(flags).varint(since).varint(self.upto).varint(self.order.len() as u64);
+        for &peer in &self.order {
+            w.raw(&base.peers.id(peer).0);
+        }
+        w.varint(self.records.len() as u64);
+        for record in &self.records {
+            w.varint(record.len() as u64).raw(record);
+        }
+        w.varint(self.beliefs.len() as u64);
+        for &(index, run, version, state) in &self.beliefs {
+            w.varint(index).u64(run.0).varint(version).u8(u8::from(state == State::Dead));
+        }
+        w.varint(self.rows.len() as u64);
+        for (member, run, cells) in &self.rows {
+            w.varint(*member).u64(run.0).varint(cells.len() as u64);
+            for (origin, run, cell) in cells {
+                w.varint(*origin).u64(run.0).varint(cell.floor).varint(cell.top);
+            }
+        }
+        w.finish()
+    }
+}
+
+/// What a received frame says beyond the roster.
+pub(crate) struct Heard {
+    /// Streams that a member was told to be further with than known before.
+    pub(crate) progress: Vec<(Peer, (Peer, Incarnation))>,
+}
+
+/// Merges a frame from a neighbour.
+pub(crate) fn on_sync(
+    base: &mut Base,
+    roster: &mut Roster,
+    from: Peer,
+    body: &Bytes,
+) -> Result<Heard, Forged> {
+    let malformed = |_: WireError| Forged("malformed roster change");
+    let mut heard = Heard { progress: Vec::new() };
+    let mut r = Reader::new(body);
+    let flags = r.u8().map_err(malformed)?;
+    let (since, upto) = (r.varint().map_err(malformed)?, r.varint().map_err(malformed)?);
+    let n = r.count("ids", DICTIONARY_MAX, 32).map_err(malformed)?;
+    let ids = (0..n).map(|_| r.peer_id()).collect::<Result<Vec<_>, _>>().map_err(malformed)?;
+
+    for _ in 0..r.count("records", DICTIONARY_MAX, 64).map_err(malformed)? {
+        let len = r.count("record", RECORD_MAX, 1).map_err(malformed)?;
+        let bytes = Bytes::copy_from_slice(r.bytes(len).map_err(malformed)?);
+        roster.merge_record(base, bytes, from)?;
+    }
+    // Origins are interned late, so that a dictionary alone makes nobody known.
+    let id = |index: u64| ids.get(index as usize).copied().ok_or(WireError::Range("id"));
+    for _ in 0..r.count("beliefs", DICTIONARY_MAX, 11).map_err(malformed)? {
+        let who = r.varint().and_then(id).map_err(malformed)?;
+        let version = (Incarnation(r.u64().map_err(malformed)?), r.varint().map_err(malformed)?);
+        let state = if r.u8().map_err(malformed)? == 0 { State::Suspect } else { State::Dead };
+        if let Some(peer) = base.peers.find(&who) {
+            roster.merge_belief(base, peer, version, state, from);
+        }
+    }
+    let bound = base.config.roster.max as usize * 2;
+    for _ in 0..r.count("rows", DICTIONARY_MAX, 10).map_err(malformed)? {
+        let who = r.varint().and_then(id).map_err(malformed)?;
+        let run = Incarnation(r.u64().map_err(malformed)?);
+        let member = base.peers.find(&who).filter(|&p| p != Peer::ME);
+        let member = member.filter(|&p| roster.get(p).is_some_and(|m| m.row.incarnation == run));
+        for _ in 0..r.count("cells", 1 << 20, 11).map_err(malformed)? {
+            let origin = r.varint().and_then(id).map_err(malformed)?;
+            let origin_run = Incarnation(r.u64().map_err(malformed)?);
+            let (floor, top) = (r.varint().map_err(malformed)?, r.varint().map_err(malformed)?);
+            if top > u64::MAX / 2 || floor > top + 1 {
+                return Err(Forged("malformed roster change"));
+            }
+            let known = base
+                .peers
+                .find(&origin)
+                .or_else(|| (base.peers.len() < bound).then(|| base.peers.intern(origin)));
+            if let (Some(member), Some(origin)) = (member, known) {
+                let stream = (origin, origin_run);
+                if roster.progress(member, stream, floor, top, Some(from)) {
+                    heard.progress.push((member, stream));
+                }
+            }
+        }
+    }
+    r.end().map_err(malformed)?;
+    note(base, from, flags, since, upto);
+    Ok(heard)
+}
+
+/// Notes how far the other end has been heard, and says so.
+fn note(base: &mut Base, from: Peer, flags: u8, since: u64, upto: u64) {
+    let Some(link) = base.links.get_mut(from) else { return };
+    link.wanted_there = flags & WANTED != 0;
+    link.member_there = flags & MEMBER != 0;
+    let s = &mut link.sync;
+    if since <= s.heard {
+        s.heard = s.heard.max(upto);
+        s.complete |= flags & COMPLETE != 0 && flags & MEMBER != 0;
+    }
+    let mut w = Writer::new();
+    w.varint(s.heard);
+    base.control(from, FrameKind::SyncAck, w.finish());
+}
+
+/// The other end has heard up to here.
+pub(crate) fn on_ack(base: &mut Base, from: Peer, body: &Bytes) -> Result<(), Forged> {
+    let upto = Reader::new(body).varint().map_err(|_| Forged("malformed roster answer"))?;
+    let now = base.now;
+    let Some(link) = base.links.get_mut(from) else { return Ok(()) };
+    if let Some((mark, at)) = link.sync.timed
+        && upto >= mark
+    {
+        link.rtt.sample(now.since(at));
+        link.sync.timed = None;
+    }
+    let s = &mut link.sync;
+    if upto > s.acked && upto <= s.sent.max(s.acked) {
+        s.acked = upto;
+        s.resends = 0;
+        s.resend_at = (s.acked < s.sent).then_some(now + link.rtt.timeout(Duration::from_millis(200)));
+    } else if upto == s.sent {
+        s.resend_at = None;
+    }
+    let rtt = link.rtt.smoothed();
+    base.peers.get_mut(from).rtt = rtt;
+    Ok(())
+}
