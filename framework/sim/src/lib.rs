@@ -1,1 +1,3 @@
 //! Deterministic simulator, invariants and conformance suites.
+
+pub mod conformance;

@@ -248,25 +248,3 @@ impl RxBatch {
         self.records.is_empty()
     }
 }
-
-/// Cuts one record off the front of a stream of records behind their lengths: `None` when it is not whole yet, and
-/// then `need` says how many bytes it has, headroom included.
-pub(super) fn cut(
-    stream: &mut BytesMut,
-    batch: &RxBatch,
-    need: &mut usize,
-) -> Result<Option<BytesMut>, TransportError> {
-    let Some(prefix) = stream.first_chunk::<HEADROOM>() else {
-        *need = HEADROOM;
-        return Ok(None);
-    };
-    let len = usize::try_from(u32::from_le_bytes(*prefix)).unwrap_or(usize::MAX);
-    batch.allows(len)?;
-    *need = HEADROOM + len;
-    if stream.len() < *need {
-        return Ok(None);
-    }
-    let mut record = stream.split_to(*need);
-    record.advance(HEADROOM);
-    Ok(Some(record))
-}

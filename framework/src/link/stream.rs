@@ -7,11 +7,31 @@ use std::future::Future;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 
-use bytes::BytesMut;
+use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 
-use super::batch::cut;
-use super::{LinkRx, LinkTx, RxBatch, TransportCode, TransportError, TxBatch};
+use super::{HEADROOM, LinkRx, LinkTx, RxBatch, TransportCode, TransportError, TxBatch};
+
+/// Cuts the first record off a stream of records behind their lengths; `None` when it is not whole yet.
+///
+/// Fails as soon as its length is known to be more than `batch` allows.
+pub fn cut(stream: &mut BytesMut, batch: &RxBatch) -> Result<Option<BytesMut>, TransportError> {
+    let need = need(stream, batch)?;
+    if stream.len() < need {
+        return Ok(None);
+    }
+    let mut record = stream.split_to(need);
+    record.advance(HEADROOM);
+    Ok(Some(record))
+}
+
+/// Bytes of the first record of a stream, its length included, as far as it can be told.
+fn need(stream: &BytesMut, batch: &RxBatch) -> Result<usize, TransportError> {
+    let Some(prefix) = stream.first_chunk::<HEADROOM>() else { return Ok(HEADROOM) };
+    let len = usize::try_from(u32::from_le_bytes(*prefix)).unwrap_or(usize::MAX);
+    batch.allows(len)?;
+    Ok(HEADROOM + len)
+}
 
 /// The sending half over a byte stream.
 #[derive(Debug)]
@@ -64,8 +84,6 @@ pub struct StreamRx<R> {
     chunk: usize,
     /// Reads in a row that left most of the room unused.
     idle: u8,
-    /// Bytes that the next record needs, its length included.
-    need: usize,
 }
 
 impl<R: AsyncRead + Unpin + Send> StreamRx<R> {
@@ -77,14 +95,14 @@ impl<R: AsyncRead + Unpin + Send> StreamRx<R> {
 
     /// Receives from `io`.
     pub fn new(io: R) -> Self {
-        StreamRx { io, buf: BytesMut::new(), chunk: Self::MIN_READ, idle: 0, need: 0 }
+        StreamRx { io, buf: BytesMut::new(), chunk: Self::MIN_READ, idle: 0 }
     }
 
     /// Moves whole records into the batch.
     fn cut_all(&mut self, batch: &mut RxBatch) -> Result<usize, TransportError> {
         let mut records = 0;
         while !batch.is_full() {
-            let Some(record) = cut(&mut self.buf, batch, &mut self.need)? else { break };
+            let Some(record) = cut(&mut self.buf, batch)? else { break };
             batch.push(record)?;
             records += 1;
         }
@@ -92,9 +110,9 @@ impl<R: AsyncRead + Unpin + Send> StreamRx<R> {
     }
 
     /// Makes room for the record that is arriving and, when little is left, for a good read beyond.
-    fn make_room(&mut self) {
+    fn make_room(&mut self, need: usize) {
         let room = self.buf.capacity() - self.buf.len();
-        let missing = self.need.saturating_sub(self.buf.len());
+        let missing = need.saturating_sub(self.buf.len());
         if room < missing.max(self.chunk / 4).max(1) {
             self.buf.reserve(missing.max(self.chunk));
         }
@@ -130,7 +148,7 @@ impl<R: AsyncRead + Unpin + Send> LinkRx for StreamRx<R> {
             if records > 0 {
                 return Poll::Ready(Ok(records));
             }
-            self.make_room();
+            self.make_room(need(&self.buf, batch)?);
             let room = self.buf.capacity() - self.buf.len();
             let read = ready!(pin!(self.io.read_buf(&mut self.buf)).poll(cx));
             match read {
