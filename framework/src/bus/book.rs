@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use tertulia_core::id::PeerId;
+use tertulia_core::id::{Incarnation, PeerId};
 use tertulia_core::peers::Addr;
 use tokio::sync::watch;
 
@@ -13,6 +13,8 @@ use crate::store::{BookEntry, Store, StoreError, book, save_book};
 /// Members and where they may be reached.
 pub(crate) type Book = Vec<(PeerId, Vec<Addr>)>;
 
+/// The last run, and how many parcels it published to the group.
+const RUN: &str = "run";
 /// The nick of the last run and when it was claimed.
 const CLAIM: &str = "claim";
 
@@ -45,6 +47,19 @@ pub(crate) fn claimed_at(store: &dyn Store, nick: &str) -> Result<u64, StoreErro
     bytes.extend_from_slice(nick.as_bytes());
     store.save(CLAIM, &bytes)?;
     Ok(now)
+}
+
+/// The run before this one, and how many parcels it published to the group; zero when it ended without saying.
+pub(crate) fn last_run(store: &dyn Store) -> Result<(Incarnation, u64), StoreError> {
+    let bytes = store.load(RUN)?.bytes.unwrap_or_default();
+    let word =
+        |at: usize| bytes.get(at..at + 8).and_then(|b| b.try_into().ok()).map_or(0, u64::from_be_bytes);
+    Ok((Incarnation(word(0)), word(8)))
+}
+
+/// Saves what [`last_run`] reads.
+pub(crate) fn save_run(store: &dyn Store, run: Incarnation, parcels: u64) -> Result<(), StoreError> {
+    store.save(RUN, &[run.0.to_be_bytes(), parcels.to_be_bytes()].concat())
 }
 
 /// Saves the address book whenever it changes, off the event loop; the last change is saved before this ends.
@@ -84,6 +99,14 @@ mod tests {
         drop(tx);
         keep(store.clone(), rx).await;
         assert_eq!(load(&*store).unwrap(), (members, None));
+    }
+
+    #[test]
+    fn the_last_run_is_known() {
+        let store = MemoryStore::default();
+        assert_eq!(last_run(&store).unwrap(), (Incarnation(0), 0));
+        save_run(&store, Incarnation(7), 9).unwrap();
+        assert_eq!(last_run(&store).unwrap(), (Incarnation(7), 9));
     }
 
     #[test]

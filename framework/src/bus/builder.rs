@@ -21,6 +21,7 @@ use super::shared::Shared;
 use super::subscription::{Events, Feed, Subscription};
 use crate::codec::{Codec, Postcard};
 use crate::crypto::{GroupKey, Identity, LiveAuth};
+use crate::discovery::Discovery;
 use crate::link::{Crypto, HandshakeParams, Locator, Transport, admit_epoch};
 use crate::store::{MemoryStore, Store, StoreError, identity_seed, next_incarnation};
 
@@ -44,6 +45,7 @@ pub struct Builder {
     nick: Option<(String, bool)>,
     listen: Option<String>,
     entry: Entry,
+    discovery: Option<Arc<dyn Discovery>>,
     hub: Arc<Hub>,
     pending: Arc<Pending>,
     wake: Arc<Notify>,
@@ -61,6 +63,8 @@ struct Remembered {
     incarnation: Incarnation,
     nick: String,
     claimed_at: u64,
+    /// The run before this one and the parcels that it published.
+    before: (Incarnation, u64),
     book: Book,
 }
 
@@ -83,7 +87,8 @@ impl Builder {
             codec: None,
             nick: None,
             listen: None,
-            entry: Entry::Remember,
+            entry: Entry::Seek,
+            discovery: None,
             hub: Arc::new(hub),
             pending: Arc::default(),
             wake,
@@ -175,6 +180,13 @@ impl Builder {
         self
     }
 
+    /// How members are found when no address is given, and how this node is found by others.
+    #[must_use]
+    pub fn discovery(mut self, discovery: Arc<dyn Discovery>) -> Self {
+        self.discovery = Some(discovery);
+        self
+    }
+
     /// Joins through any of these addresses.
     #[must_use]
     pub fn join<A: Into<Addr>>(mut self, addrs: impl IntoIterator<Item = A>) -> Self {
@@ -255,6 +267,8 @@ impl Builder {
             claimed_at: kept.claimed_at,
             addrs: vec![addr.as_str().into()],
             book: kept.book,
+            before: kept.before,
+            planted: None,
         });
         self.hub.start(me);
         let bounds =
@@ -265,7 +279,8 @@ impl Builder {
         let (ask, commands) = mpsc::channel(QUESTIONS);
         let (ended, outcome) = watch::channel(None);
         let (book, changes) = watch::channel(Book::new());
-        let keeper = tokio::spawn(book::keep(self.store, changes));
+        let keeper = tokio::spawn(book::keep(self.store.clone(), changes));
+        let store = self.store;
         let epoch = u64::from(self.epoch);
         let parts = Parts {
             engine,
@@ -283,12 +298,18 @@ impl Builder {
             },
             listener,
             entry: self.entry,
+            discovery: self.discovery,
             remembered,
             book,
         };
         tokio::spawn(async move {
             // When the driver panics, handles see the end without an outcome.
-            let outcome = driver::run(parts).await;
+            let (outcome, parcels) = driver::run(parts).await;
+            let saved =
+                tokio::task::spawn_blocking(move || book::save_run(&*store, incarnation, parcels)).await;
+            if !matches!(saved, Ok(Ok(()))) {
+                tracing::warn!(?saved, "how far this run came is not saved");
+            }
             if let Err(error) = keeper.await {
                 tracing::error!(%error, "the address book is not saved");
             }
@@ -321,8 +342,10 @@ async fn remember(
                     StartError::new("identity", error.to_string(), "remove it to begin anew")
                 })?)
             };
+        let before = book::last_run(&*store).map_err(broken)?;
         let (incarnation, notice) = next_incarnation(&*store, book::now_ms()).map_err(broken)?;
         note(notice);
+        book::save_run(&*store, incarnation, 0).map_err(broken)?;
         let (book, notice) = book::load(&*store).map_err(broken)?;
         note(notice);
         let nick = nick.unwrap_or_else(|| plain_nick(&identity.id()));
@@ -331,7 +354,7 @@ async fn remember(
             return Err(StartError::new("bad-nick", reason, "choose another with --nick"));
         }
         let claimed_at = book::claimed_at(&*store, &nick).map_err(broken)?;
-        Ok(Remembered { identity, incarnation, nick, claimed_at, book })
+        Ok(Remembered { identity, incarnation, nick, claimed_at, before, book })
     };
     let read = tokio::task::spawn_blocking(read).await;
     read.map_err(|error| StartError::new("store", error.to_string(), "see the log"))?

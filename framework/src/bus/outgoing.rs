@@ -206,11 +206,12 @@ impl Outgoing {
         Some(Body { to: None, count, bytes: bytes.into() })
     }
 
-    /// The next body for one member; recipients take turns.
-    pub(crate) fn take_direct(&self) -> Option<Body> {
+    /// The next body for one member that is open to more; recipients take turns.
+    pub(crate) fn take_direct(&self, open: impl Fn(&PeerId) -> bool) -> Option<Body> {
         let mut guard = self.state.lock();
         let state = &mut *guard;
-        let to = state.turns.pop_front()?;
+        let at = state.turns.iter().position(&open)?;
+        let to = state.turns.remove(at)?;
         let stream = state.direct.get_mut(&to)?;
         let (count, bytes) = stream.take()?;
         if !stream.is_empty() {
@@ -230,9 +231,9 @@ impl Outgoing {
     }
 
     /// The driver goes to sleep: true when nothing waits that it could use. It is woken by what comes.
-    pub(crate) fn sleep(&self, group: bool) -> bool {
+    pub(crate) fn sleep(&self, group: bool, open: impl Fn(&PeerId) -> bool) -> bool {
         let mut state = self.state.lock();
-        let idle = (!group || state.group.is_empty()) && state.turns.is_empty();
+        let idle = (!group || state.group.is_empty()) && !state.turns.iter().any(open);
         state.wants = if idle { (group, true) } else { (false, false) };
         idle
     }

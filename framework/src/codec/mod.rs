@@ -38,7 +38,8 @@ pub enum CodecError {
 }
 
 /// What a codec hands to the callback of [`Codec::decode`].
-pub type Reader<'a> = dyn FnMut(&mut dyn erased_serde::Deserializer<'_>) -> Result<(), erased_serde::Error> + 'a;
+pub type Reader<'a> =
+    dyn FnMut(&mut dyn erased_serde::Deserializer<'_>) -> Result<(), erased_serde::Error> + 'a;
 
 /// Writes and reads payloads. Both directions are bounded by the limit that the codec was built with.
 pub trait Codec: Send + Sync {
@@ -210,7 +211,11 @@ mod tests {
             }
             let mut longer = bytes.clone();
             longer.push(b'1');
-            assert!(matches!(read::<Post>(&*codec, &longer), Err(CodecError::Trailing(_))), "{}", codec.kind());
+            assert!(
+                matches!(read::<Post>(&*codec, &longer), Err(CodecError::Trailing(_))),
+                "{}",
+                codec.kind()
+            );
             // A length that promises far more than there is must not be believed.
             let error = read::<Vec<u64>>(&*codec, &[0xff, 0xff, 0xff, 0xff, 0x0f]).unwrap_err();
             assert!(matches!(error, CodecError::Read(_)), "{error}");
@@ -221,7 +226,10 @@ mod tests {
     #[test]
     fn json_is_text_and_deep_nesting_is_refused() {
         let codec = Json::new(1 << 20);
-        assert_eq!(write(&codec, &Body::Vote { yes: true, weight: 1 }).unwrap(), br#"{"Vote":{"yes":true,"weight":1}}"#);
+        assert_eq!(
+            write(&codec, &Body::Vote { yes: true, weight: 1 }).unwrap(),
+            br#"{"Vote":{"yes":true,"weight":1}}"#
+        );
         let deep = "[".repeat(100_000);
         assert!(read::<serde_json::Value>(&codec, deep.as_bytes()).is_err());
     }

@@ -152,7 +152,9 @@ impl Place {
         let folder = self.folder()?;
         let wrong = |e: std::io::Error| down(&folder, &e.to_string());
         let mut random = [0; 8];
-        SystemRandom::new().fill(&mut random).map_err(|_| down(&folder, "the system gives no random bytes"))?;
+        SystemRandom::new()
+            .fill(&mut random)
+            .map_err(|_| down(&folder, "the system gives no random bytes"))?;
         let name = format!("{}-{:016x}", std::process::id(), u64::from_be_bytes(random));
         let (new, path) = (folder.join(format!("{name}.new")), folder.join(format!("{name}.member")));
         let mut options = OpenOptions::new();
@@ -175,8 +177,7 @@ impl Place {
     fn try_found(&self) -> Result<Option<File>, DiscoveryError> {
         let path = self.folder()?.join("founding");
         let wrong = |e: std::io::Error| down(&path, &e.to_string());
-        let lock =
-            OpenOptions::new().create(true).write(true).truncate(false).open(&path).map_err(wrong)?;
+        let lock = OpenOptions::new().create(true).write(true).truncate(false).open(&path).map_err(wrong)?;
         match lock.try_lock() {
             Ok(()) => Ok(Some(lock)),
             Err(TryLockError::WouldBlock) => Ok(None),

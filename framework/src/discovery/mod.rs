@@ -47,7 +47,9 @@ pub enum DiscoveryError {
         remedy: String,
     },
     /// Another program holds the founding guard and does not let go.
-    #[error("discovery at {0}: another program has been founding this group for too long; stop it or try again")]
+    #[error(
+        "discovery at {0}: another program has been founding this group for too long; stop it or try again"
+    )]
     Busy(String),
 }
 

@@ -97,7 +97,10 @@ mod tests {
     fn bad_secrets_are_refused_and_never_repeated() {
         for bad in ["hunter2hunt", "base64:!!!!sesame", "base64:c2VzYW1l", ""] {
             let reason = SecretText::new(bad.into()).check().unwrap_err().to_string();
-            assert!(!reason.contains("hunter") && !reason.contains("sesame") && !reason.contains("c2V"), "{reason}");
+            assert!(
+                !reason.contains("hunter") && !reason.contains("sesame") && !reason.contains("c2V"),
+                "{reason}"
+            );
         }
         assert_eq!(format!("{:?}", SecretText::new("correct horse battery".into())), "(redacted)");
     }

@@ -169,7 +169,9 @@ pub fn built_in() -> Result<Registry, RegistryError> {
         .add(noise::KIND, SuiteConfig::default(), |c, ()| checked(noise::build(&noise::Config {}), c))?
         .add(plain::KIND, SuiteConfig::default(), |c, ()| checked(plain::build(&plain::Config {}), c))?;
     all.codec
-        .add(codec::kind::POSTCARD, NoOptions {}, |_, at| ok::<Arc<dyn Codec>>(Arc::new(Postcard::new(at.limit))))?
+        .add(codec::kind::POSTCARD, NoOptions {}, |_, at| {
+            ok::<Arc<dyn Codec>>(Arc::new(Postcard::new(at.limit)))
+        })?
         .add(codec::kind::JSON, NoOptions {}, |_, at| ok::<Arc<dyn Codec>>(Arc::new(Json::new(at.limit))))?;
     all.discovery
         .add(discovery::kind::STATIC, FixedConfig::default(), |c: FixedConfig, at| {
@@ -179,8 +181,12 @@ pub fn built_in() -> Result<Registry, RegistryError> {
             ok::<Arc<dyn Discovery>>(Arc::new(Local::new(&at.runtime, &at.group)))
         })?;
     all.store
-        .add(store::kind::FILE, NoOptions {}, |_, at| FileStore::open(at).map(|s| Arc::new(s) as Arc<dyn Store>))?
-        .add(store::kind::MEMORY, NoOptions {}, |_, _| ok::<Arc<dyn Store>>(Arc::new(MemoryStore::default())))?;
+        .add(store::kind::FILE, NoOptions {}, |_, at| {
+            FileStore::open(at).map(|s| Arc::new(s) as Arc<dyn Store>)
+        })?
+        .add(store::kind::MEMORY, NoOptions {}, |_, _| {
+            ok::<Arc<dyn Store>>(Arc::new(MemoryStore::default()))
+        })?;
     Ok(all)
 }
 
@@ -224,7 +230,8 @@ mod tests {
     #[test]
     fn plaintext_needs_leave() {
         let all = built_in().unwrap();
-        let error = all.crypto.build(&profile(&["crypto.kind=plain"]), &()).map(|_| ()).unwrap_err().to_string();
+        let error =
+            all.crypto.build(&profile(&["crypto.kind=plain"]), &()).map(|_| ()).unwrap_err().to_string();
         assert!(error.starts_with("option --set crypto.kind: crypto.kind: "), "{error}");
         assert!(error.contains("crypto.allow_plaintext = true"), "{error}");
         let leave = profile(&["crypto.kind=plain", "crypto.allow_plaintext=true"]);

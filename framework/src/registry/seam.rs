@@ -168,7 +168,11 @@ impl<T, Cx> Seam<T, Cx> {
                 let all: Vec<&str> = self.kinds().collect();
                 remedy = format!("{remedy} There are: {}", all.join(", "));
             }
-            return Err(profile.error(&self.kind_key(), format!("there is no {} `{}`", self.name, table.kind), remedy));
+            return Err(profile.error(
+                &self.kind_key(),
+                format!("there is no {} `{}`", self.name, table.kind),
+                remedy,
+            ));
         };
         let mut options = entry.defaults.clone();
         for (key, value) in table.options {
@@ -287,7 +291,10 @@ mod tests {
             assert_eq!(seam().build(&profile(text, &[]), &1).unwrap_err().to_string(), line);
         }
         let set = seam().check(&profile("", &["topology.kind=rings"])).unwrap_err().to_string();
-        assert!(set.starts_with("option --set topology.kind: topology.kind: there is no topology `rings`"), "{set}");
+        assert!(
+            set.starts_with("option --set topology.kind: topology.kind: there is no topology `rings`"),
+            "{set}"
+        );
     }
 
     #[test]

@@ -11,7 +11,9 @@ const NUMBERS: u32 = 1024;
 #[derive(Debug, thiserror::Error)]
 pub enum DataDirError {
     /// Another member holds the lock of a directory that was asked for.
-    #[error("{0}: another running member uses this data directory; stop it, or choose another with --data-dir")]
+    #[error(
+        "{0}: another running member uses this data directory; stop it, or choose another with --data-dir"
+    )]
     Taken(String),
     /// All numbers are taken.
     #[error("{0}: all {NUMBERS} data directories are taken; stop a member, or choose one with --data-dir")]

@@ -209,7 +209,11 @@ mod tests {
             let mut bad = whole.clone();
             bad[at] ^= 1;
             fs::write(&path, &bad).unwrap();
-            assert_eq!(store.load("item").unwrap().bytes.as_deref(), Some(b"first".as_slice()), "bit at {at}");
+            assert_eq!(
+                store.load("item").unwrap().bytes.as_deref(),
+                Some(b"first".as_slice()),
+                "bit at {at}"
+            );
         }
         store.save("item", b"third").unwrap();
         assert_eq!(store.load("item").unwrap(), Loaded { bytes: Some(b"third".to_vec()), notice: None });

@@ -77,13 +77,15 @@ pub fn book(store: &dyn Store) -> Result<Noted<Vec<BookEntry>>, StoreError> {
     let lost = |why: &str| (Vec::new(), Some(format!("the saved address book is lost: {why}")));
     match store.load(BOOK) {
         Ok(Loaded { bytes: None, notice }) => Ok((Vec::new(), notice)),
-        Ok(Loaded { bytes: Some(bytes), notice }) => Ok(match serde_json::from_slice::<Vec<BookEntry>>(&bytes) {
-            Ok(mut entries) => {
-                entries.truncate(BOOK_MAX);
-                (entries, notice)
-            }
-            Err(e) => lost(&e.to_string()),
-        }),
+        Ok(Loaded { bytes: Some(bytes), notice }) => {
+            Ok(match serde_json::from_slice::<Vec<BookEntry>>(&bytes) {
+                Ok(mut entries) => {
+                    entries.truncate(BOOK_MAX);
+                    (entries, notice)
+                }
+                Err(e) => lost(&e.to_string()),
+            })
+        }
         Err(e @ StoreError::Damaged { .. }) => Ok(lost(&e.to_string())),
         Err(e) => Err(e),
     }
@@ -103,7 +105,10 @@ pub fn save_book(store: &dyn Store, entries: &[BookEntry]) -> Result<(), StoreEr
 }
 
 fn damaged(item: &str) -> StoreError {
-    StoreError::Damaged { path: item.to_owned(), remedy: "restore it from a backup, or remove it to begin anew" }
+    StoreError::Damaged {
+        path: item.to_owned(),
+        remedy: "restore it from a backup, or remove it to begin anew",
+    }
 }
 
 #[cfg(test)]

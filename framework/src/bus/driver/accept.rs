@@ -112,7 +112,6 @@ impl Driver {
         match ended {
             Ended::Dialled(dial, Ok(link)) => self.established(*link, Some(dial)),
             Ended::Dialled(dial, Err(Dialling { failure, twin })) => {
-                self.startup.failed(&failure);
                 tracing::debug!(dial = dial.0, ?failure, "a dial failed");
                 self.twin(twin);
                 self.tell_if_open(Input::DialFailed { dial, failure });

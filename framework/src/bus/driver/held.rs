@@ -29,7 +29,7 @@ impl Held {
 
     /// True when the frame is one that waits for room.
     pub(super) fn concerns(frame: &Frame) -> bool {
-        frame.kind == FrameKind::Data
+        matches!(frame.kind, FrameKind::Data | FrameKind::Repair)
     }
 
     /// Holds a frame; `false` when it is let pass by.

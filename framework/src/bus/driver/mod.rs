@@ -26,21 +26,26 @@ use tokio::sync::{mpsc, watch};
 use super::error::Outcome;
 use super::outgoing::Phase;
 use super::shared::{Command, Shared, members, view};
+use crate::discovery::{Discovery, Founding};
 use crate::link::{Crypto, HandshakeParams, Listener, RawLink, Transport};
 use held::Held;
 use link::Arrival;
 use links::Links;
 pub use startup::Entry;
-use startup::Startup;
+use startup::Finding;
 use tasks::Tasks;
 
 /// What one turn takes of each kind at most, so that no source starves another.
 const TURN: usize = 16;
 /// Parcels that one turn makes at most.
 const PARCELS: usize = 8;
+/// Findings of the search for a way in that wait at once.
+const FINDINGS: usize = 4;
 
 /// How long leaving may take before the rest is given up.
 const LEAVE: core::time::Duration = core::time::Duration::from_secs(10);
+/// How long the engine may say goodbye after that.
+const GOODBYE: core::time::Duration = core::time::Duration::from_secs(5);
 /// The same for a node that is no member yet.
 const LEAVE_EARLY: core::time::Duration = core::time::Duration::from_secs(1);
 /// How long links have to close.
@@ -57,6 +62,7 @@ pub(crate) struct Parts {
     pub(crate) params: HandshakeParams,
     pub(crate) listener: Box<dyn Listener>,
     pub(crate) entry: Entry,
+    pub(crate) discovery: Option<Arc<dyn Discovery>>,
     /// True when the address book holds anybody.
     pub(crate) remembered: bool,
     /// Where changes of the address book go.
@@ -77,8 +83,13 @@ struct Driver {
     links: Links,
     tasks: Tasks,
     held: Held,
-    startup: Startup,
+    discovery: Option<Arc<dyn Discovery>>,
+    findings: mpsc::Sender<Finding>,
+    /// Held until this node can be found.
+    founding: Option<Founding>,
     phase: Phase,
+    /// Parcels published to the group.
+    parcels: u64,
     end: End,
     /// Why the engine is about to stop.
     refusal: Option<Outcome>,
@@ -101,8 +112,9 @@ enum End {
     Closes { until: Instant, outcome: Outcome },
 }
 
-/// Runs a node until it is over, and says how it ended.
-pub(crate) async fn run(parts: Parts) -> Outcome {
+/// Runs a node until it is over, and says how it ended and how many parcels it published to the
+/// group.
+pub(crate) async fn run(parts: Parts) -> (Outcome, u64) {
     let start = tokio::time::Instant::now();
     let limits = parts.limits;
     let most = usize::try_from(limits.links).unwrap_or(usize::MAX);
@@ -110,7 +122,7 @@ pub(crate) async fn run(parts: Parts) -> Outcome {
     let mut commands = parts.commands;
     let mut tasks = Tasks::new(usize::try_from(limits.handshakes).unwrap_or(usize::MAX));
     let mut accepted = accept::start(parts.listener, &mut tasks);
-    let (startup, first) = Startup::begin(parts.entry, parts.remembered, Instant::ZERO);
+    let (findings, mut found) = mpsc::channel(FINDINGS);
     let mut driver = Driver {
         engine: parts.engine,
         held: Held::new(limits.inbox.bytes()),
@@ -124,15 +136,18 @@ pub(crate) async fn run(parts: Parts) -> Outcome {
         start,
         now: Instant::ZERO,
         tasks,
-        startup,
+        discovery: parts.discovery,
+        findings,
+        founding: None,
         phase: Phase::Joining,
+        parcels: 0,
         end: End::Stays,
         refusal: None,
         outputs: Vec::new(),
         changed: true,
         shared: parts.shared,
     };
-    driver.tell(first);
+    driver.enter(&parts.entry, parts.remembered);
     let mut batch = Vec::with_capacity(TURN);
     let wake = driver.shared.wake.clone();
     let mut alarm = std::pin::pin!(tokio::time::sleep_until(start));
@@ -156,6 +171,7 @@ pub(crate) async fn run(parts: Parts) -> Outcome {
             }
             Some(raw) = accepted.recv() => driver.accepted(raw),
             Some(ended) = driver.tasks.next() => { driver.tick(); driver.ended(ended); }
+            Some(finding) = found.recv() => { driver.tick(); driver.found(finding); }
             Some(command) = commands.recv() => driver.answer(command),
             () = wake.notified() => {}
             () = &mut alarm, if deadline.is_some() => {}
@@ -163,10 +179,14 @@ pub(crate) async fn run(parts: Parts) -> Outcome {
         }
     }
     driver.tasks.stop().await;
-    match &driver.end {
+    if let Some(discovery) = driver.discovery.take() {
+        discovery.withdraw().await;
+    }
+    let outcome = match &driver.end {
         End::Closes { outcome, .. } => outcome.clone(),
         _ => Outcome::Failed,
-    }
+    };
+    (outcome, driver.parcels)
 }
 
 impl Driver {
@@ -200,15 +220,18 @@ impl Driver {
         }
         for _ in 0..PARCELS {
             let group = if self.engine.can_publish() { self.shared.outgoing.take_group() } else { None };
-            let direct = self.shared.outgoing.take_direct();
+            let engine = &self.engine;
+            let direct = self.shared.outgoing.take_direct(|to| engine.can_send(to));
             if group.is_none() && direct.is_none() {
                 break;
             }
+            self.parcels += u64::from(group.is_some());
             for body in [group, direct].into_iter().flatten() {
                 self.tell(Input::Publish { to: body.to, count: body.count, body: body.bytes });
             }
         }
-        !self.shared.outgoing.sleep(self.engine.can_publish())
+        let engine = &self.engine;
+        !self.shared.outgoing.sleep(engine.can_publish(), |to| engine.can_send(to))
     }
 
     /// Hands data that waited to the engine, as far as the application reads.
@@ -268,7 +291,7 @@ impl Driver {
             End::Drains { until } | End::Leaves { until } | End::Closes { until, .. } => Some(until),
         };
         let engine = if matches!(self.end, End::Closes { .. }) { None } else { self.engine.next_deadline() };
-        [self.startup.deadline(), self.links.deadline(), end].into_iter().fold(engine, earliest)
+        earliest(earliest(engine, self.links.deadline()), end)
     }
 
     fn look_at_the_clock(&mut self) {
@@ -282,7 +305,7 @@ impl Driver {
         if let End::Drains { until } = self.end
             && (self.shared.outgoing.is_empty() || self.now >= until)
         {
-            self.end = End::Leaves { until };
+            self.end = End::Leaves { until: until + GOODBYE };
             self.tell(Input::Leave);
         }
         if let End::Leaves { until } = self.end
@@ -300,7 +323,6 @@ impl Driver {
         }
         let late = self.links.expire(self.now);
         late.into_iter().for_each(|link| self.link_down(link, tertulia_core::engine::api::Down::Closed));
-        self.look_at_the_way_in();
     }
 
     /// Begins the end: nothing more is told to the engine, and links close.
@@ -310,7 +332,6 @@ impl Driver {
         }
         self.phase = Phase::Gone;
         self.shared.outgoing.enter(Phase::Gone);
-        self.startup.done();
         self.links.flush();
         let until = self.now + CLOSE;
         self.links.close_all(until);

@@ -2,11 +2,13 @@
 
 use tertulia_core::engine::api::{Delivered, Event, Input, Output};
 
-use super::startup::Step;
+use super::startup::{Entry, Finding, announce, direct, seek};
+use super::tasks::{Ended, Job};
 use super::{CLOSE, Driver, End};
 use crate::bus::error::Outcome;
 use crate::bus::outgoing::Phase;
 use crate::bus::request::{UNANSWERED, numbered};
+use crate::discovery::Announcement;
 
 impl Driver {
     /// Does what the engine wants, in order.
@@ -71,12 +73,13 @@ impl Driver {
                     self.phase = Phase::Member;
                     self.shared.outgoing.enter(Phase::Member);
                 }
-                self.startup.done();
                 *self.shared.nick.lock() = nick.clone();
                 self.changed = true;
+                self.announce();
             }
             Event::Renamed { peer, new, .. } if *peer == self.shared.me => {
                 *self.shared.nick.lock() = new.clone();
+                self.announce();
             }
             Event::Undeliverable { to, reason, .. } => self.shared.pending.undeliverable(*to, reason),
             Event::Refused { code, reason, .. } => {
@@ -103,14 +106,42 @@ impl Driver {
         self.close_all(outcome);
     }
 
-    pub(super) fn look_at_the_way_in(&mut self) {
-        match self.startup.look(self.now, !self.links.is_empty()) {
-            None => {}
-            Some(Step::Complain(event, addrs)) => {
-                self.event(&event);
-                self.tell(Input::Join(addrs));
+    /// Sets out to become a member.
+    pub(super) fn enter(&mut self, entry: &Entry, remembered: bool) {
+        match (direct(entry, remembered, self.discovery.is_some()), &self.discovery) {
+            (None, Some(discovery)) => {
+                let (discovery, findings) = (discovery.clone(), self.findings.clone());
+                self.tasks.start(Job::Seek, async move {
+                    seek(discovery, findings).await;
+                    Ended::Other
+                });
             }
-            Some(Step::GiveUp(event)) => self.give_up(&event),
+            (input, _) => self.tell(input.unwrap_or(Input::Found)),
         }
+    }
+
+    /// The search for a way in has come to something.
+    pub(super) fn found(&mut self, finding: Finding) {
+        match finding {
+            _ if self.end != End::Stays => {}
+            Finding::Trouble(event) => self.event(&event),
+            Finding::GiveUp(event) => self.give_up(&event),
+            Finding::Enter(input, founding) => {
+                self.founding = founding;
+                self.tell(input);
+            }
+        }
+    }
+
+    /// Lets this node be found.
+    fn announce(&mut self) {
+        let Some(discovery) = self.discovery.clone() else { return };
+        let nick = self.shared.nick.lock().to_string();
+        let me = Announcement { peer: self.shared.me, nick, addrs: vec![self.shared.addr.clone()] };
+        let (founding, findings) = (self.founding.take(), self.findings.clone());
+        self.tasks.start(Job::Seek, async move {
+            announce(discovery, me, founding, findings).await;
+            Ended::Other
+        });
     }
 }

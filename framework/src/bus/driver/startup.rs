@@ -1,10 +1,15 @@
-//! How a node becomes a member, and when it gives up.
+//! How a node finds its way into a group, and lets itself be found.
 
 use core::time::Duration;
+use std::sync::Arc;
 
-use tertulia_core::engine::api::{DialFailure, Event, Input};
+use tertulia_core::engine::api::{Event, Input};
 use tertulia_core::peers::Addr;
-use tertulia_core::time::Instant;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until};
+
+use crate::discovery::{Announcement, Discovery, DiscoveryError, Founding};
+use crate::link::Locator;
 
 /// How a node enters its group.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,142 +18,169 @@ pub enum Entry {
     Found,
     /// Join through any of these addresses.
     Join(Vec<Addr>),
-    /// Join through whomever the address book remembers; be the first member when it is empty.
-    Remember,
+    /// Ask discovery. Without one, join through whomever the address book remembers; be the first member when it
+    /// is empty.
+    Seek,
 }
 
-/// A complaint that nobody can be reached, and another try, every so often.
+/// Services that are down are complained about, and asked again, this often.
 const COMPLAIN: Duration = Duration::from_secs(5);
-/// After so long without any link, that was it.
+/// After so long it is given up.
 const GIVE_UP: Duration = Duration::from_secs(30);
+const HINT: &str = "repair the service, join through a member with --join, or found the group with --found";
 
-const HINT: &str = "check that a member runs at one of these addresses, or found the group with --found";
-
-/// Watches the way in.
+/// What the search has come to.
 #[derive(Debug)]
-pub(super) struct Startup {
-    entry: Entry,
-    /// Next complaint, and the end; `None` once a member or when there is nobody to ask.
-    watch: Option<(Instant, Instant)>,
-    failure: Option<String>,
-}
-
-/// What is to be done about the way in.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Step {
-    /// Tell people, and try again.
-    Complain(Event, Vec<Addr>),
+pub(super) enum Finding {
+    /// Tell people.
+    Trouble(Event),
+    /// Enter this way. The guard is held until this node can be found.
+    Enter(Input, Option<Founding>),
     /// Tell people, and end.
     GiveUp(Event),
 }
 
-impl Startup {
-    /// Begins: what to tell the engine. `book` says whether the address book holds anybody.
-    pub(super) fn begin(entry: Entry, book: bool, now: Instant) -> (Startup, Input) {
-        let entry = match entry {
-            Entry::Join(addrs) if addrs.is_empty() => Entry::Remember,
-            entry => entry,
+/// The way in when nobody has to be asked for it first.
+pub(super) fn direct(entry: &Entry, book: bool, discovery: bool) -> Option<Input> {
+    match entry {
+        Entry::Found => Some(Input::Found),
+        Entry::Join(addrs) if !addrs.is_empty() => Some(Input::Join(addrs.clone())),
+        _ if discovery => None,
+        _ if book => Some(Input::Join(Vec::new())),
+        _ => Some(Input::Found),
+    }
+}
+
+/// Asks discovery for the way in.
+pub(super) async fn seek(discovery: Arc<dyn Discovery>, findings: mpsc::Sender<Finding>) {
+    let start = Instant::now();
+    let mut next = start + COMPLAIN;
+    loop {
+        let error = match ask(&*discovery).await {
+            Ok((input, guard)) => {
+                let _over = findings.send(Finding::Enter(input, guard)).await;
+                return;
+            }
+            Err(error) => error,
         };
-        let input = match &entry {
-            Entry::Found => Input::Found,
-            Entry::Join(addrs) => Input::Join(addrs.clone()),
-            Entry::Remember if book => Input::Join(Vec::new()),
-            Entry::Remember => Input::Found,
+        let over = next >= start + GIVE_UP;
+        sleep_until(next).await;
+        next += COMPLAIN;
+        let reason = error.to_string();
+        let finding = if over {
+            Finding::GiveUp(Event::Refused { code: "discovery", reason, hint: HINT })
+        } else {
+            Finding::Trouble(Event::Trouble { code: "discovery", reason, hint: HINT })
         };
-        let watch = matches!(input, Input::Join(_)).then_some((now + COMPLAIN, now + GIVE_UP));
-        (Startup { entry, watch, failure: None }, input)
-    }
-
-    /// This node is a member.
-    pub(super) fn done(&mut self) {
-        self.watch = None;
-    }
-
-    /// A dial failed.
-    pub(super) fn failed(&mut self, failure: &DialFailure) {
-        if self.watch.is_some() {
-            self.failure = Some(match failure {
-                DialFailure::Nobody(reason) | DialFailure::Trouble(reason) => reason.clone(),
-                DialFailure::Refused { reason, .. } => reason.clone(),
-            });
+        if findings.send(finding).await.is_err() || over {
+            return;
         }
     }
+}
 
-    /// When to look again.
-    pub(super) fn deadline(&self) -> Option<Instant> {
-        self.watch.map(|(complain, _)| complain)
+/// One round: join whoever is there, or found under the guard.
+async fn ask(discovery: &dyn Discovery) -> Result<(Input, Option<Founding>), DiscoveryError> {
+    let join = |found: Vec<Locator>| Input::Join(found.iter().map(|at| at.as_str().into()).collect());
+    let found = discovery.lookup().await?;
+    if !found.is_empty() {
+        return Ok((join(found), None));
     }
+    let guard = discovery.founding().await?;
+    // Another program may have founded the group while this one waited for the guard.
+    let found = discovery.lookup().await?;
+    Ok(if found.is_empty() { (Input::Found, Some(guard)) } else { (join(found), None) })
+}
 
-    /// Time passed; `linked` says whether anybody is reached.
-    pub(super) fn look(&mut self, now: Instant, linked: bool) -> Option<Step> {
-        let (complain, give_up) = self.watch.as_mut()?;
-        if now < *complain {
-            return None;
-        }
-        *complain = now + COMPLAIN;
-        if linked {
-            // Somebody was reached and is asked: what comes of it, the topology says.
-            *give_up = now + GIVE_UP;
-            return None;
-        }
-        let why = self.failure.take().unwrap_or_else(|| "nobody answered yet".into());
-        if now < *give_up {
-            let addrs = match &self.entry {
-                Entry::Join(addrs) => addrs.clone(),
-                _ => Vec::new(),
-            };
-            let reason = format!("no member can be reached: {why}");
-            return Some(Step::Complain(Event::Trouble { code: "unreachable", reason, hint: HINT }, addrs));
-        }
-        self.watch = None;
-        let reason = format!("no member could be reached within {} s: {why}", GIVE_UP.as_secs());
-        Some(Step::GiveUp(Event::Refused { code: "unreachable", reason, hint: HINT }))
+/// Lets this node be found; the guard is let go after that.
+pub(super) async fn announce(
+    discovery: Arc<dyn Discovery>,
+    me: Announcement,
+    guard: Option<Founding>,
+    findings: mpsc::Sender<Finding>,
+) {
+    if let Err(error) = discovery.announce(&me).await {
+        let event = Event::Trouble {
+            code: "discovery",
+            reason: error.to_string(),
+            hint: "others of this machine join with --join and this member's address",
+        };
+        let _over = findings.send(Finding::Trouble(event)).await;
     }
+    drop(guard);
 }
 
 #[cfg(test)]
 mod tests {
+    use async_trait::async_trait;
+    use parking_lot::Mutex;
+
     use super::*;
 
-    fn at(secs: u64) -> Instant {
-        Instant::from_millis(secs * 1000)
-    }
+    /// Answers in turn; the last answer is repeated.
+    struct Script(Mutex<Vec<Result<Vec<Locator>, ()>>>);
 
-    #[test]
-    fn complains_every_five_seconds_and_gives_up_after_thirty() {
-        let addrs: Vec<Addr> = vec!["tcp://127.0.0.1:1".into()];
-        let (mut startup, input) = Startup::begin(Entry::Join(addrs.clone()), false, Instant::ZERO);
-        assert!(matches!(input, Input::Join(a) if a == addrs));
-        startup.failed(&DialFailure::Nobody("nobody there".into()));
-        let mut complaints = 0;
-        for secs in 1..=40 {
-            match startup.look(at(secs), false) {
-                Some(Step::Complain(Event::Trouble { code, reason, .. }, again)) => {
-                    assert_eq!((secs % 5, code, &again), (0, "unreachable", &addrs));
-                    assert!(complaints > 0 || reason.contains("nobody there"));
-                    complaints += 1;
-                }
-                Some(Step::GiveUp(Event::Refused { code: "unreachable", .. })) => {
-                    assert_eq!((secs, complaints), (30, 5));
-                    assert_eq!(startup.deadline(), None);
-                    return;
-                }
-                Some(other) => panic!("{other:?}"),
-                None => {}
-            }
+    #[async_trait]
+    impl Discovery for Script {
+        fn kind(&self) -> &'static str {
+            "script"
         }
-        panic!("never gave up");
+        async fn lookup(&self) -> Result<Vec<Locator>, DiscoveryError> {
+            let mut answers = self.0.lock();
+            let answer = if answers.len() > 1 { answers.remove(0) } else { answers[0].clone() };
+            let down =
+                |()| DiscoveryError::Down { place: "x".into(), reason: "down".into(), remedy: "wait".into() };
+            answer.map_err(down)
+        }
+        async fn announce(&self, _: &Announcement) -> Result<(), DiscoveryError> {
+            Ok(())
+        }
+        async fn withdraw(&self) {}
+        async fn founding(&self) -> Result<Founding, DiscoveryError> {
+            Ok(Founding::unguarded())
+        }
+    }
+
+    async fn findings(answers: Vec<Result<Vec<Locator>, ()>>) -> (Vec<Finding>, Duration) {
+        let (tx, mut rx) = mpsc::channel(1);
+        let start = Instant::now();
+        let task = tokio::spawn(seek(Arc::new(Script(Mutex::new(answers))), tx));
+        let mut all = Vec::new();
+        while let Some(finding) = rx.recv().await {
+            all.push(finding);
+        }
+        task.await.unwrap();
+        (all, start.elapsed())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn joins_whoever_is_there_and_founds_when_nobody_is() {
+        let somebody = || Ok(vec!["tcp://127.0.0.1:1".parse().unwrap()]);
+        let (all, _) = findings(vec![somebody()]).await;
+        assert!(matches!(&all[..], [Finding::Enter(Input::Join(a), None)] if &*a[0] == "tcp://127.0.0.1:1"));
+        let (all, _) = findings(vec![Ok(vec![]), Ok(vec![])]).await;
+        assert!(matches!(&all[..], [Finding::Enter(Input::Found, Some(_))]));
+        let (all, _) = findings(vec![Ok(vec![]), somebody()]).await;
+        assert!(matches!(&all[..], [Finding::Enter(Input::Join(_), None)]), "it was founded meanwhile");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn services_that_are_down_are_told_and_given_up() {
+        let (all, took) = findings(vec![Err(())]).await;
+        assert_eq!(took, GIVE_UP);
+        assert_eq!(all.len(), 6);
+        assert!(all[..5].iter().all(|f| matches!(f, Finding::Trouble(_))));
+        assert!(matches!(&all[5], Finding::GiveUp(Event::Refused { code: "discovery", .. })));
+        let (all, took) = findings(vec![Err(()), Ok(vec![])]).await;
+        assert_eq!((took, all.len()), (COMPLAIN, 2));
     }
 
     #[test]
-    fn founds_only_when_nobody_is_remembered() {
-        let begin = |entry, book| Startup::begin(entry, book, Instant::ZERO);
-        assert!(matches!(begin(Entry::Remember, false).1, Input::Found));
-        assert!(matches!(begin(Entry::Found, true).1, Input::Found));
-        let (mut startup, input) = begin(Entry::Remember, true);
-        assert!(matches!(input, Input::Join(a) if a.is_empty()));
-        assert!(startup.look(at(31), true).is_none(), "somebody is being asked");
-        startup.done();
-        assert!(startup.look(at(100), false).is_none());
+    fn founds_without_asking_only_when_nobody_is_remembered() {
+        assert!(matches!(direct(&Entry::Found, true, true), Some(Input::Found)));
+        assert!(matches!(direct(&Entry::Seek, false, false), Some(Input::Found)));
+        assert!(matches!(direct(&Entry::Seek, true, false), Some(Input::Join(a)) if a.is_empty()));
+        assert!(direct(&Entry::Seek, true, true).is_none());
+        assert!(matches!(direct(&Entry::Join(vec!["a".into()]), false, true), Some(Input::Join(_))));
+        assert!(direct(&Entry::Join(vec![]), false, true).is_none());
     }
 }

@@ -40,6 +40,7 @@ pub(super) enum Job {
     Writer(LinkId),
     Refuse,
     Accept,
+    Seek,
 }
 
 /// All tasks of a node.
@@ -78,7 +79,7 @@ impl Tasks {
             Job::Handshake => self.handshakes += 1,
             Job::Refuse => self.refusals += 1,
             Job::Reader(link) | Job::Writer(link) => self.links.entry(link).or_default().push(handle),
-            Job::Dial(_) | Job::Accept => {}
+            Job::Dial(_) | Job::Accept | Job::Seek => {}
         }
     }
 

@@ -70,7 +70,7 @@ fn recipients_have_streams_of_their_own_and_take_turns() {
     }
     assert_eq!(offer(&outgoing, Some(b), b"x"), Ok(1));
     assert_eq!(offer(&outgoing, None, b"x"), Ok(1));
-    let order: Vec<_> = std::iter::from_fn(|| outgoing.take_direct()).map(|body| body.to).collect();
+    let order: Vec<_> = std::iter::from_fn(|| outgoing.take_direct(|_| true)).map(|body| body.to).collect();
     assert_eq!(order, [Some(a), Some(b), Some(a), Some(a)]);
     assert_eq!(offer(&outgoing, Some(a), b"x"), Ok(4));
 }
@@ -78,11 +78,11 @@ fn recipients_have_streams_of_their_own_and_take_turns() {
 #[test]
 fn the_driver_is_woken_once_and_only_when_it_sleeps() {
     let outgoing = outgoing(1 << 20);
-    assert!(outgoing.sleep(true));
+    assert!(outgoing.sleep(true, |_| true));
     offer(&outgoing, None, b"x").unwrap();
     assert_eq!(outgoing.state.lock().wants, (false, false));
-    assert!(!outgoing.sleep(true));
-    assert!(outgoing.sleep(false), "a full window is no work");
+    assert!(!outgoing.sleep(true, |_| true));
+    assert!(outgoing.sleep(false, |_| true), "a full window is no work");
     offer(&outgoing, None, b"x").unwrap();
     assert_eq!(outgoing.state.lock().wants, (false, true));
     offer(&outgoing, Some(PeerId([2; 32])), b"x").unwrap();
