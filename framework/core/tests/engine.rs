@@ -1,0 +1,151 @@
+//! The engine in a miniature network: joining, delivering, repairing, dying, returning.
+
+mod common;
+
+use std::time::Duration;
+
+use common::{Net, id_of};
+use tertulia_core::engine::api::{Event, Input};
+use tertulia_core::peers::State;
+
+fn secs(s: u64) -> Duration {
+    Duration::from_secs(s)
+}
+
+#[test]
+fn a_group_forms_and_talks_in_order() {
+    let mut net = Net::group(4);
+    for i in 0..20 {
+        for n in 0..4 {
+            net.say(n, None, &format!("{n}-{i}"));
+        }
+        net.run(Duration::from_millis(5));
+    }
+    net.run(secs(2));
+    for n in 0..4 {
+        for from in (0..4).filter(|&f| f != n) {
+            let want: Vec<String> = (0..20).map(|i| format!("{from}-{i}")).collect();
+            assert_eq!(net.texts(n, from), want, "{from} to {n}");
+        }
+        let told = net.nodes[n].events.iter();
+        let complete = told.filter(|(_, e)| matches!(e, Event::Delivery { reached: 3, of: 3, .. })).count();
+        assert_eq!(complete, 20, "node {n}: {:?}", net.nodes[n].events);
+    }
+}
+
+#[test]
+fn lost_frames_are_repaired() {
+    let mut net = Net::group(5);
+    net.loss = 0.6;
+    for i in 0..50 {
+        net.say(i % 5, None, &format!("{i}"));
+        net.run(Duration::from_millis(20));
+    }
+    net.loss = 0.0;
+    net.run(secs(20));
+    for n in 0..5 {
+        for from in (0..5).filter(|&f| f != n) {
+            let want: Vec<String> = (0..50).filter(|i| i % 5 == from).map(|i| i.to_string()).collect();
+            assert_eq!(net.texts(n, from), want, "{from} to {n}");
+        }
+    }
+    let repairs: u64 = net.nodes.iter().map(|n| n.engine.stats().repairs).sum();
+    assert!(repairs > 0);
+}
+
+#[test]
+fn direct_messages_arrive_once_and_are_acknowledged() {
+    let mut net = Net::group(3);
+    net.loss = 0.3;
+    for i in 0..10 {
+        net.say(0, Some(2), &format!("{i}"));
+    }
+    net.run(secs(30));
+    assert_eq!(net.texts(2, 0), (0..10).map(|i| i.to_string()).collect::<Vec<_>>());
+    assert!(net.texts(1, 0).is_empty());
+    let told: u64 = net.nodes[0]
+        .events
+        .iter()
+        .map(|(_, e)| match e {
+            Event::Delivery { to: Some(to), from_seq, to_seq, reached: 1, .. } if *to == id_of(2) => {
+                to_seq - from_seq + 1
+            }
+            _ => 0,
+        })
+        .sum();
+    assert_eq!(told, 10);
+}
+
+#[test]
+fn a_death_is_noticed_without_traffic_and_a_restart_makes_whole() {
+    let mut net = Net::group(4);
+    net.say(3, None, "before");
+    net.run(secs(1));
+    net.crash(3);
+    net.run(secs(5));
+    let dead = |n: usize, net: &Net| {
+        let p = net.nodes[n].engine.peers().find(&id_of(3)).unwrap();
+        net.nodes[n].engine.peers().get(p).state
+    };
+    for n in 0..3 {
+        assert_eq!(dead(n, &net), State::Dead, "node {n}");
+    }
+    net.say(0, None, "away");
+    net.run(secs(1));
+    net.restart(3, 2);
+    net.input(3, Input::Join(vec!["test://1".into()]));
+    net.run(secs(3));
+    for n in 0..3 {
+        assert_eq!(dead(n, &net), State::Alive, "node {n}");
+    }
+    net.say(3, None, "back");
+    net.say(1, None, "welcome");
+    net.run(secs(3));
+    assert_eq!(net.texts(0, 3), ["before", "back"]);
+    assert_eq!(net.texts(3, 0), ["away"]);
+    assert_eq!(net.texts(3, 1), ["welcome"]);
+}
+
+#[test]
+fn halves_that_grew_apart_meet_again() {
+    let mut net = Net::group(4);
+    net.cut = Box::new(|a, b| (a < 2) != (b < 2));
+    net.run(secs(20));
+    net.say(0, None, "left half");
+    net.say(3, None, "right half");
+    net.run(secs(5));
+    assert!(net.texts(3, 0).is_empty());
+    net.cut = Box::new(|_, _| false);
+    net.run(secs(60));
+    assert_eq!(net.texts(3, 0), ["left half"]);
+    assert_eq!(net.texts(0, 3), ["right half"]);
+    for n in 0..4 {
+        assert_eq!(net.nodes[n].engine.peers().live().count(), 4, "node {n}");
+    }
+}
+
+#[test]
+fn one_nick_belongs_to_one_member() {
+    let mut net = Net::group(2);
+    let third = net.add(1, "n0", false);
+    net.input(third, Input::Join(vec!["test://0".into()]));
+    net.run(secs(2));
+    let nicks: Vec<String> = net.nodes[0].engine.peers().live().map(|(_, e)| e.nick.to_string()).collect();
+    assert!(nicks.contains(&"n0".into()) && nicks.contains(&"n0-2".into()), "{nicks:?}");
+}
+
+#[test]
+fn leaving_is_told_and_loses_nothing() {
+    let mut net = Net::group(3);
+    net.say(2, None, "goodbye");
+    net.input(2, Input::Leave);
+    net.run(secs(3));
+    assert!(!net.nodes[2].up);
+    for n in 0..2 {
+        assert_eq!(net.texts(n, 2), ["goodbye"]);
+        let left = |e: &&(_, Event)| matches!(&e.1, Event::Left(w, _) if w.peer == id_of(2));
+        assert_eq!(net.nodes[n].events.iter().filter(left).count(), 1, "{:?}", net.nodes[n].events);
+        let bad = |e: &&(_, Event)| matches!(&e.1, Event::Dead(..) | Event::Suspect(..));
+        assert_eq!(net.nodes[n].events.iter().filter(bad).count(), 0);
+    }
+}
