@@ -23,7 +23,7 @@ use crate::codec::{Codec, Postcard};
 use crate::crypto::{GroupKey, Identity, LiveAuth};
 use crate::discovery::Discovery;
 use crate::link::{Crypto, HandshakeParams, Locator, Transport, admit_epoch};
-use crate::store::{MemoryStore, Store, StoreError, identity_seed, next_incarnation};
+use crate::store::{MemoryStore, Store, StoreError, identity as stored_identity, next_incarnation};
 
 /// Questions to a driver that wait at most; who asks more waits.
 const QUESTIONS: usize = 64;
@@ -335,13 +335,10 @@ async fn remember(
             if let Some(identity) = identity {
                 identity
             } else {
-                let (seed, notice) = identity_seed(&*store).map_err(broken)?;
-                note(notice);
-                let identity = Identity::from_seed(*seed);
-                Arc::new(identity.map_err(|error| {
-                    StartError::new("identity", error.to_string(), "remove it to begin anew")
-                })?)
-            };
+                let (identity, notice) = stored_identity(&*store).map_err(broken)?;
+            note(notice);
+            Arc::new(identity)
+        };
         let before = book::last_run(&*store).map_err(broken)?;
         let (incarnation, notice) = next_incarnation(&*store, book::now_ms()).map_err(broken)?;
         note(notice);

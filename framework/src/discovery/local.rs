@@ -294,7 +294,7 @@ mod tests {
         assert_eq!(founders, 1);
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn a_founder_that_hangs_is_told_of() {
         let base = tempfile::tempdir().unwrap();
         let mut waiting = local(base.path(), 1);

@@ -1,0 +1,51 @@
+//! The profiles that are compiled in, so that an installed program finds them by name from anywhere.
+
+use tertulia::profile::Shipped;
+
+macro_rules! shipped {
+    ($($name:literal),* $(,)?) => {
+        &[$(Shipped { name: $name, text: include_str!(concat!("../../profiles/", $name, ".toml")) }),*]
+    };
+}
+
+/// All of them.
+pub const SHIPPED: &[Shipped] = shipped!["ring", "redundant-ring", "reference"];
+
+#[cfg(test)]
+mod tests {
+    use tertulia::profile::{Profile, Sources, reference};
+
+    use super::*;
+
+    #[test]
+    fn every_shipped_profile_loads_and_keeps_to_itself() {
+        for shipped in SHIPPED {
+            let profile = Profile::load(&Sources::new(SHIPPED).profile(shipped.name)).unwrap();
+            assert_eq!(profile.group.name, shipped.name);
+            assert!(profile.secret().unwrap().is_demo());
+            let open = Sources::new(SHIPPED).profile(shipped.name).set("node.listen=0.0.0.0:0").unwrap();
+            assert!(Profile::load(&open).unwrap_err().reason.contains("demo secret"));
+        }
+    }
+
+    #[test]
+    fn no_profile_file_is_forgotten() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/profiles");
+        let mut files: Vec<String> = std::fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().path().file_stem().unwrap().to_string_lossy().into_owned())
+            .collect();
+        files.sort();
+        let mut names: Vec<_> = SHIPPED.iter().map(|s| s.name).collect();
+        names.sort_unstable();
+        assert_eq!(files, names);
+    }
+
+    #[test]
+    fn the_reference_agrees_with_the_defaults() {
+        let registry = tertulia::registry::built_in().unwrap();
+        let text = SHIPPED.iter().find(|s| s.name == "reference").unwrap().text;
+        let found = reference::differences(text, &|table, kind| registry.defaults(table, kind)).unwrap();
+        assert!(found.is_empty(), "{}", found.join("\n"));
+    }
+}
