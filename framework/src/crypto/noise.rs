@@ -125,7 +125,7 @@ impl Handshake for NoiseHandshake {
             Next::Hello => self.hello(message, out),
             Next::Reply => self.reply(message, out),
             Next::Finish => self.finish(message, out),
-            Next::Accept(session) => Self::accept(message, session),
+            Next::Accept(session) => Self::accept(message, *session),
             Next::Nothing => Err(HandshakeError::ours(Refusal::Internal)),
         };
         match step {
@@ -179,10 +179,10 @@ impl NoiseHandshake {
         Ok(Step::Done(session))
     }
 
-    fn accept(message: &[u8], mut session: Box<Session>) -> Result<Step, HandshakeError> {
+    fn accept(message: &[u8], mut session: Session) -> Result<Step, HandshakeError> {
         let mut seal = wire::expect(ACCEPT, message)?.to_vec();
         match session.opener.open(0, &[ACCEPT], &mut seal) {
-            Ok(0) => Ok(Step::Done(*session)),
+            Ok(0) => Ok(Step::Done(session)),
             _ => Err(HandshakeError::ours(Refusal::Malformed)),
         }
     }

@@ -23,16 +23,21 @@ pub struct TxBatch {
     /// Where the first record of `lens` begins (its headroom).
     front: usize,
     max: usize,
+    /// Times in a row that little of the buffer was used.
+    quiet: u8,
 }
 
 impl TxBatch {
     /// The usual length of a batch in bytes.
     pub const USUAL: usize = 256 * 1024;
+    /// What a quiet link may keep, and after how many small batches it counts as quiet.
+    const QUIET_KEEPS: usize = 16 * 1024;
+    const QUIET_TIMES: u8 = 64;
 
     /// An empty batch that asks for no more once `max` bytes are in it. Its memory grows as it is used.
     #[must_use]
     pub fn new(max: usize) -> Self {
-        TxBatch { buf: BytesMut::new(), lens: VecDeque::new(), gone: 0, front: 0, max }
+        TxBatch { buf: BytesMut::new(), lens: VecDeque::new(), gone: 0, front: 0, max, quiet: 0 }
     }
 
     /// True when another record may be added.
@@ -121,10 +126,16 @@ impl TxBatch {
     }
 
     fn reset_if_empty(&mut self) {
-        if self.lens.is_empty() {
-            self.buf.clear();
-            (self.gone, self.front) = (0, 0);
+        if !self.lens.is_empty() {
+            return;
         }
+        let little = self.buf.capacity() > Self::QUIET_KEEPS && self.buf.len() < self.buf.capacity() / 8;
+        self.quiet = if little { self.quiet + 1 } else { 0 };
+        if self.quiet == Self::QUIET_TIMES {
+            (self.buf, self.quiet) = (BytesMut::new(), 0);
+        }
+        self.buf.clear();
+        (self.gone, self.front) = (0, 0);
     }
 }
 
@@ -246,5 +257,83 @@ impl RxBatch {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.records.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn filled() -> TxBatch {
+        let mut batch = TxBatch::new(100);
+        for record in [&b"one"[..], b"", b"three"] {
+            batch.push(record);
+        }
+        batch
+    }
+
+    #[test]
+    fn a_stream_may_stop_anywhere() {
+        let whole = b"\x03\0\0\0one\0\0\0\0\x05\0\0\0three";
+        for first in 0..=whole.len() {
+            let mut batch = filled();
+            assert_eq!(batch.unsent(), whole);
+            let mut records = batch.advance(first);
+            assert_eq!(batch.unsent(), &whole[first..]);
+            records += batch.advance(whole.len() - first);
+            assert_eq!((records, batch.is_empty(), batch.unsent().len()), (3, true, 0));
+        }
+    }
+
+    #[test]
+    fn records_may_go_one_by_one() {
+        let mut batch = filled();
+        assert_eq!(batch.records().collect::<Vec<_>>(), [&b"one"[..], b"", b"three"]);
+        batch.sent(1);
+        assert_eq!(batch.records().collect::<Vec<_>>(), [&b""[..], b"three"]);
+        batch.push(b"four");
+        batch.sent(2);
+        assert_eq!((batch.len(), batch.records().next()), (1, Some(&b"four"[..])));
+        batch.sent(1);
+        assert!(batch.is_empty() && batch.has_room());
+    }
+
+    #[test]
+    fn memory_may_be_handed_on() {
+        let mut batch = filled();
+        let (bytes, records) = batch.take();
+        assert_eq!((bytes.len(), records, batch.is_empty()), (20, 3, true));
+        batch.push(b"next");
+        assert_eq!(batch.unsent(), b"\x04\0\0\0next");
+    }
+
+    #[test]
+    fn a_quiet_link_gives_memory_back() {
+        let mut batch = TxBatch::new(TxBatch::USUAL);
+        for len in std::iter::once(200_000).chain([10; 64]) {
+            batch.push(&vec![0; len]);
+            batch.sent(1);
+        }
+        assert!(batch.buf.capacity() < TxBatch::QUIET_KEEPS);
+    }
+
+    #[test]
+    fn an_abandoned_record_leaves_no_trace() {
+        let mut batch = filled();
+        let mut slot = batch.open(10);
+        slot.put(b"half");
+        drop(slot);
+        assert_eq!((batch.len(), batch.unsent().len()), (3, 20));
+    }
+
+    #[test]
+    fn an_inbox_is_bounded() {
+        let mut inbox = RxBatch::new(2, 3);
+        assert!(inbox.push(BytesMut::from(&b"four"[..])).is_err());
+        inbox.push(BytesMut::from(&b"one"[..])).unwrap();
+        inbox.push(BytesMut::new()).unwrap();
+        assert!(inbox.is_full());
+        assert_eq!(inbox.pop().as_deref(), Some(&b"one"[..]));
+        assert!(!inbox.is_full() && inbox.len() == 1);
     }
 }

@@ -186,3 +186,90 @@ impl Lanes {
         &mut self.queues[lane as usize]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use tertulia_core::frame::FrameKind;
+
+    use super::*;
+
+    fn frame(len: usize) -> Frame {
+        Frame::new(FrameKind::Data, Bytes::from(vec![0; len]))
+    }
+
+    fn lanes() -> Lanes {
+        Lanes::new(LaneLimits { control: 1 << 20, data: 1 << 20, repair: 1 << 20 })
+    }
+
+    /// Sends whole frames in turn and tells how many bytes of each lane went.
+    fn serve(lanes: &mut Lanes, bytes: usize) -> [usize; Lanes::COUNT] {
+        let mut went = [0; Lanes::COUNT];
+        while went.iter().sum::<usize>() < bytes {
+            let Some(lane) = lanes.turn() else { break };
+            let n = lanes.front(lane).unwrap().0.wire_len();
+            assert!(lanes.advance(lane, n));
+            went[lane as usize] += n;
+        }
+        went
+    }
+
+    #[test]
+    fn a_full_lane_hands_back_and_others_go_on() {
+        let mut lanes = Lanes::new(LaneLimits { control: 1000, data: 1000, repair: 1000 });
+        let mut taken = 0;
+        while lanes.push(Lane::Data, frame(100)).is_ok() {
+            taken += 1;
+        }
+        assert_eq!(taken, 1000 / (102 + Lanes::FRAME_COST));
+        assert_eq!(lanes.push(Lane::Data, frame(900)), Err(frame(900)));
+        assert!(lanes.push(Lane::Control, frame(5000)).is_ok(), "an empty lane takes any frame");
+        assert!(lanes.push(Lane::Control, frame(0)).is_err());
+        assert_eq!(lanes.room(Lane::Control), 0);
+        assert!(lanes.push(Lane::Repair, frame(900)).is_ok());
+    }
+
+    #[test]
+    fn empty_frames_are_bounded_too() {
+        let mut lanes = Lanes::new(LaneLimits { control: 10_000, data: 0, repair: 0 });
+        let taken = (0..).take_while(|_| lanes.push(Lane::Control, frame(0)).is_ok()).count();
+        assert!(taken < 10_000 / Lanes::FRAME_COST);
+    }
+
+    #[test]
+    fn control_goes_first_but_not_for_ever() {
+        let mut lanes = lanes();
+        lanes.push(Lane::Data, frame(100)).unwrap();
+        lanes.push(Lane::Repair, frame(100)).unwrap();
+        lanes.push(Lane::Control, frame(100)).unwrap();
+        assert_eq!(lanes.turn(), Some(Lane::Control));
+        while lanes.push(Lane::Control, frame(1000)).is_ok() {}
+        while lanes.push(Lane::Data, frame(1000)).is_ok() {}
+        let [control, data, _] = serve(&mut lanes, 400_000);
+        assert!(control > 20 * data && data > 2000, "control {control}, data {data}");
+    }
+
+    #[test]
+    fn repair_gets_a_share_and_no_more() {
+        let mut lanes = Lanes::new(LaneLimits { control: 0, data: 8 << 20, repair: 8 << 20 });
+        while lanes.push(Lane::Data, frame(1000)).is_ok() {}
+        while lanes.push(Lane::Repair, frame(1000)).is_ok() {}
+        let [_, data, repair] = serve(&mut lanes, 5 << 20);
+        assert!((3.5..6.0).contains(&(data as f64 / repair as f64)), "data {data}, repair {repair}");
+        let [_, data, _] = serve(&mut lanes, usize::MAX);
+        assert!(data > 0 && lanes.is_empty());
+        assert_eq!((lanes.held(Lane::Data), lanes.held(Lane::Repair)), (0, 0));
+    }
+
+    #[test]
+    fn what_did_not_leave_whole_is_given_back() {
+        let mut lanes = lanes();
+        lanes.push(Lane::Repair, frame(10)).unwrap();
+        lanes.push(Lane::Data, frame(1000)).unwrap();
+        assert!(!lanes.advance(Lane::Data, 500));
+        assert_eq!(lanes.front(Lane::Data).unwrap().1, 500);
+        let back: Vec<_> = lanes.drain().collect();
+        assert_eq!(back, [(Lane::Data, frame(1000)), (Lane::Repair, frame(10))]);
+        assert!(lanes.is_empty() && lanes.held(Lane::Data) == 0 && lanes.front(Lane::Data).is_none());
+    }
+}

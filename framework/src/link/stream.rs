@@ -111,6 +111,10 @@ impl<R: AsyncRead + Unpin + Send> StreamRx<R> {
 
     /// Makes room for the record that is arriving and, when little is left, for a good read beyond.
     fn make_room(&mut self, need: usize) {
+        if self.buf.is_empty() && self.buf.capacity() > 8 * self.chunk {
+            // What a busy time left behind.
+            self.buf = BytesMut::new();
+        }
         let room = self.buf.capacity() - self.buf.len();
         let missing = need.saturating_sub(self.buf.len());
         if room < missing.max(self.chunk / 4).max(1) {
@@ -164,5 +168,96 @@ impl<R: AsyncRead + Unpin + Send> LinkRx for StreamRx<R> {
                 Err(error) => return Poll::Ready(Err(TransportError::io("receiving failed", &error))),
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use tokio::io::{AsyncWriteExt, duplex};
+
+    use super::*;
+
+    async fn receive(bytes: &[u8], step: usize) -> (Vec<Vec<u8>>, TransportError) {
+        let (mut near, far) = duplex(64);
+        let bytes = bytes.to_vec();
+        let writer = async move {
+            for part in bytes.chunks(step) {
+                if near.write_all(part).await.is_err() {
+                    break;
+                }
+                tokio::task::yield_now().await;
+            }
+        };
+        let reader = async {
+            let (mut rx, mut batch, mut got) = (StreamRx::new(far), RxBatch::new(2, 1000), Vec::new());
+            loop {
+                match poll_fn(|cx| rx.poll_recv(cx, &mut batch)).await {
+                    Ok(_) => got.extend(std::iter::from_fn(|| batch.pop()).map(|r| r.to_vec())),
+                    Err(error) => return (got, error),
+                }
+            }
+        };
+        tokio::join!(writer, reader).1
+    }
+
+    fn three() -> (Vec<Vec<u8>>, Vec<u8>) {
+        let records = vec![b"one".to_vec(), vec![], vec![7; 1000]];
+        let mut batch = TxBatch::new(1);
+        records.iter().for_each(|r| batch.push(r));
+        (records, batch.unsent().to_vec())
+    }
+
+    #[tokio::test]
+    async fn records_arrive_however_the_stream_is_cut() {
+        let (records, bytes) = three();
+        for step in [1, 3, 4, 5, 64, 2000] {
+            let (got, end) = receive(&bytes, step).await;
+            assert_eq!((got, end.code()), (records.clone(), "closed"));
+        }
+    }
+
+    #[tokio::test]
+    async fn an_end_within_a_record_is_told_apart() {
+        let (records, bytes) = three();
+        let (got, end) = receive(&bytes[..bytes.len() - 1], 64).await;
+        assert_eq!((&got[..], end.code()), (&records[..2], "closed"));
+        assert!(end.to_string().contains("in the middle of a record"), "{end}");
+    }
+
+    #[tokio::test]
+    async fn a_false_length_takes_no_memory() {
+        let (far, mut near) = duplex(64);
+        near.write_all(&[0xff; 64]).await.unwrap();
+        let mut rx = StreamRx::new(far);
+        let error = poll_fn(|cx| rx.poll_recv(cx, &mut RxBatch::new(4, 1000))).await.unwrap_err();
+        assert_eq!(error.code(), "oversize");
+        assert!(rx.buf.capacity() <= 2 * StreamRx::<tokio::io::DuplexStream>::MIN_READ);
+    }
+
+    #[tokio::test]
+    async fn a_quiet_link_holds_little() {
+        let (near, far) = duplex(1 << 20);
+        let (mut tx, mut rx) = (StreamTx::new(near), StreamRx::new(far));
+        let (mut batch, mut inbox) = (TxBatch::new(TxBatch::USUAL), RxBatch::new(64, 1 << 17));
+        assert_eq!(rx.buf.capacity(), 0);
+        for round in 0..400 {
+            let records = if round < 100 { 10 } else { 1 };
+            (0..records).for_each(|_| batch.push(&vec![1; if round < 100 { 60_000 } else { 60 }]));
+            while !batch.is_empty() {
+                poll_fn(|cx| tx.poll_send(cx, &mut batch)).await.unwrap();
+            }
+            let mut got = 0;
+            while got < records {
+                got += poll_fn(|cx| rx.poll_recv(cx, &mut inbox)).await.unwrap();
+                while inbox.pop().is_some() {}
+            }
+            if round == 99 {
+                assert_eq!(rx.chunk, StreamRx::<tokio::io::DuplexStream>::MAX_READ);
+            }
+        }
+        assert_eq!(rx.chunk, StreamRx::<tokio::io::DuplexStream>::MIN_READ);
+        assert!(rx.buf.capacity() <= 8 * rx.chunk);
     }
 }

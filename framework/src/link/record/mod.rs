@@ -8,6 +8,8 @@
 //! lanes may alternate, so a long parcel does not hold up control.
 
 mod reader;
+#[cfg(test)]
+mod tests;
 mod writer;
 
 pub use reader::RecordReader;

@@ -84,7 +84,7 @@ fn must_refuse(bench: &Bench, n: usize, how: &str, meddle: impl Fn(&mut Vec<u8>)
             meddle(message);
         }
     })?;
-    let reader: &Ended = if n % 2 == 0 { &outcome.responder } else { &outcome.initiator };
+    let reader: &Ended = if n.is_multiple_of(2) { &outcome.responder } else { &outcome.initiator };
     ensure(matches!(reader, Some(Err(_))), || format!("message {n} was {how}, and its reader got {reader:?}"))
 }
 
@@ -140,14 +140,14 @@ pub(super) fn replayed(bench: &Bench) -> Result<(), String> {
 pub(super) fn garbage(bench: &Bench) -> Result<(), String> {
     let mut rng = NodeRng::fork(bench.seed, 1);
     let (mut a, _, wire) = bench.linked()?;
-    for round in 0..2_000 {
+    for round in 0..2_000u64 {
         let n = rng.below(wire.len());
         let keep = rng.below(wire[n].len() + 1);
         let noise: Vec<u8> = (0..rng.below(300)).map(|_| rng.next_u64() as u8).collect();
         // Half of them begin as the true message does.
         let meddle = |m: &mut Vec<u8>| {
             let true_one = m.clone();
-            m.truncate(if round % 2 == 0 { keep } else { 0 });
+            m.truncate(if round.is_multiple_of(2) { keep } else { 0 });
             m.extend(&noise);
             m.push(if m.len() + 1 == true_one.len() { !true_one[m.len()] } else { 1 });
         };

@@ -7,7 +7,7 @@ use super::Subject;
 use super::io::{close, expect, fill, flush, join, link, send, text, try_flush};
 use crate::conformance::report::ensure;
 
-fn say(error: TransportError) -> String {
+fn say(error: impl std::fmt::Display) -> String {
     error.to_string()
 }
 
@@ -29,7 +29,7 @@ pub(super) async fn address(subject: &Subject) -> Result<(), String> {
     match subject.transport.listen(&local).await {
         Ok(_) => return Err(format!("two listeners on {local}")),
         Err(e) => {
-            ensure(e.kind() == TransportCode::AddressInUse, || format!("a taken address reports `{e}`"))?
+            ensure(e.kind() == TransportCode::AddressInUse, || format!("a taken address reports `{e}`"))?;
         }
     }
     let foreign = Locator::new("elsewhere", rest).map_err(|e| e.to_string())?;
