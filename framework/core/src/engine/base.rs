@@ -27,6 +27,8 @@ pub(crate) struct Base {
     pub(crate) epoch: u32,
     /// True from the moment this node is a member and knows the group.
     pub(crate) ready: bool,
+    /// Peers whose links were closed from this side and whom nobody has been told of.
+    pub(crate) closed: Vec<Peer>,
     pub(crate) stats: Stats,
 }
 
@@ -88,6 +90,7 @@ impl Base {
             self.out.push(Output::Close { link: id, reason });
             self.links.remove(id);
             self.peers.get_mut(peer).linked = false;
+            self.closed.push(peer);
         }
     }
 }

@@ -116,13 +116,12 @@ impl Dialer {
 
     fn ended(&mut self, target: &Target) {
         match target {
-            Target::Peer(p) => self.wants.entry(*p).and_modify(|w| w.dialing = false),
+            Target::Peer(p) => self.wants.get_mut(p).into_iter().for_each(|w| w.dialing = false),
             Target::Contact(addr) => {
                 self.contacts.iter_mut().filter(|c| c.addr == *addr).for_each(|c| c.dialing = false);
-                return;
             }
-            Target::Once(_) => return,
-        };
+            Target::Once(_) => {}
+        }
     }
 
     pub(crate) fn on_link_down(&mut self, base: &mut Base, peer: Peer) {

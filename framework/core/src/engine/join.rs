@@ -83,6 +83,9 @@ impl Engine {
             self.roster.claim(nick);
         }
         let (nick, claimed_at) = (self.roster.nick().clone(), self.roster.claimed_at());
+        if self.base.peers.nick_holder(&nick).is_some_and(|p| p != Peer::ME) {
+            return self.refused("nick-taken", format!("the nick {nick} is taken"));
+        }
         self.ask(Input::Join { contact: member, nick, claimed_at });
     }
 
@@ -239,7 +242,6 @@ impl Engine {
         });
         for peer in closing {
             self.base.close(peer, CloseReason::Unneeded);
-            self.ask(Input::LinkDown { peer });
         }
     }
 

@@ -104,6 +104,7 @@ pub struct Engine {
     nick_wanted: Arc<str>,
     nick_explicit: bool,
     nicks_tried: u32,
+    tracing: bool,
     planted: Option<Planted>,
     /// What the planted dedupe takes for seen.
     poisoned: std::collections::BTreeSet<(PeerId, Incarnation, u64)>,
@@ -136,6 +137,7 @@ impl Engine {
                 incarnation: setup.incarnation,
                 epoch: setup.epoch,
                 ready: false,
+                closed: Vec::new(),
                 stats: Stats::default(),
             },
             topology: setup.topology,
@@ -154,6 +156,7 @@ impl Engine {
             nick_wanted: setup.nick,
             nick_explicit: setup.nick_explicit,
             nicks_tried: 0,
+            tracing: false,
             planted: setup.planted,
             poisoned: Default::default(),
         }
@@ -231,6 +234,11 @@ impl Engine {
         self.phase == Phase::Member
     }
 
+    /// Whether [`Event::Trace`] is told.
+    pub fn set_tracing(&mut self, on: bool) {
+        self.tracing = on;
+    }
+
     /// Figures since the start.
     #[must_use]
     pub fn stats(&self) -> Stats {
@@ -259,7 +267,7 @@ impl Engine {
                 Second::Refuse => return refuse(base, CloseReason::Replaced),
                 Second::Replace => {
                     base.close(peer, CloseReason::Replaced);
-                    self.ask(crate::topology::Input::LinkDown { peer });
+                    self.settle_closed();
                 }
             }
         }
@@ -332,8 +340,6 @@ impl Engine {
         };
         if let Err(Forged(what)) = done {
             self.base.close(from, CloseReason::Misbehaved(what));
-            self.neighbours_changed = true;
-            self.dialer.on_link_down(&mut self.base, from);
             let nick = self.base.nick_of(from);
             let hint = "the link was closed and will be made anew";
             self.base.event(Event::Trouble {
@@ -341,7 +347,6 @@ impl Engine {
                 reason: format!("{nick} sent a {what}"),
                 hint,
             });
-            self.ask(crate::topology::Input::LinkDown { peer: from });
         }
     }
 
@@ -389,6 +394,7 @@ impl Engine {
                     }
                 }
                 Act::Waiting(reason) => self.base.event(Event::Waiting(reason)),
+                Act::Trace(..) if !self.tracing => {}
                 Act::Trace(name, p, sent) => {
                     let peer = self.base.peers.id(p);
                     self.base.event(Event::Trace { name, peer, sent });
@@ -428,9 +434,19 @@ impl Engine {
         }
     }
 
+    /// Tells everybody concerned of links that were closed from this side.
+    fn settle_closed(&mut self) {
+        while let Some(peer) = self.base.closed.pop() {
+            self.neighbours_changed = true;
+            self.dialer.on_link_down(&mut self.base, peer);
+            self.ask(crate::topology::Input::LinkDown { peer });
+        }
+    }
+
     /// Draws the consequences of what has just happened.
     fn settle(&mut self) {
         let news = self.settle_news();
+        self.settle_closed();
         if self.phase == Phase::Stopped {
             return;
         }

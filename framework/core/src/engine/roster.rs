@@ -35,6 +35,25 @@ pub(crate) struct Row {
     pub(crate) changed: u64,
 }
 
+/// Runs of one origin that a row holds at most, and streams in all.
+const RUNS_MAX: usize = 4;
+const CELLS_MAX: usize = 4096;
+
+impl Row {
+    /// Makes room for one more stream; only the highest runs of an origin are held.
+    fn make_room(&mut self, (origin, run): (Peer, Incarnation)) -> bool {
+        let all = (origin, Incarnation(0))..=(origin, Incarnation(u64::MAX));
+        let mut runs = self.cells.range(all).map(|(id, _)| *id);
+        let (lowest, more) = (runs.next(), runs.count() + 1 >= RUNS_MAX);
+        match lowest {
+            Some(lowest) if more && lowest.1 > run => return false,
+            Some(lowest) if more => drop(self.cells.remove(&lowest)),
+            _ => {}
+        }
+        self.cells.len() < CELLS_MAX
+    }
+}
+
 /// What is kept of one member beside its entry in the table of peers.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Member {
@@ -384,6 +403,9 @@ impl Roster {
     ) -> bool {
         let stamp = self.stamp + 1;
         let Some(m) = self.get_mut(member) else { return false };
+        if !m.row.cells.contains_key(&stream) && !m.row.make_room(stream) {
+            return false;
+        }
         let cell = m.row.cells.entry(stream).or_insert(Cell { floor, top: 0, changed: 0, from: None });
         if top.cmp(&cell.top) == Ordering::Less
             || (top == cell.top && floor <= cell.floor && cell.changed > 0)

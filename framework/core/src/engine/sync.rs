@@ -85,7 +85,8 @@ fn tell(base: &mut Base, roster: &Roster, peer: Peer) {
     let mut frame = Frame::gather(base, roster, peer, since);
     let upto = frame.upto;
     let complete = upto == roster.stamp;
-    let flags = u8::from(wanted) * WANTED | u8::from(me_member) * MEMBER | u8::from(complete) * COMPLETE;
+    let flag = |set: bool, bit: u8| if set { bit } else { 0 };
+    let flags = flag(wanted, WANTED) | flag(me_member, MEMBER) | flag(complete, COMPLETE);
     let body = frame.finish(flags, since, base);
     let pause =
         base.config.delivery.progress.0 + Duration::from_nanos(body.len() as u64 * 1_000_000_000 / RATE);
@@ -102,6 +103,11 @@ fn tell(base: &mut Base, roster: &Roster, peer: Peer) {
     base.control(peer, FrameKind::Sync, body);
 }
 
+/// A member's cells as a frame holds them: index of the origin, its run, the cell.
+type FrameRow = (u64, Incarnation, Vec<(u64, Incarnation, Cell)>);
+/// A stream of some member's row that changed, or `None` for the member itself.
+type Changed = (u64, Peer, Option<(Peer, Incarnation)>);
+
 /// A frame being gathered.
 #[derive(Default)]
 struct Frame {
@@ -110,7 +116,7 @@ struct Frame {
     order: Vec<Peer>,
     records: Vec<Bytes>,
     beliefs: Vec<(u64, Incarnation, u64, State)>,
-    rows: Vec<(u64, Incarnation, Vec<(u64, Incarnation, Cell)>)>,
+    rows: Vec<FrameRow>,
 }
 
 impl Frame {
@@ -122,7 +128,7 @@ impl Frame {
         }
         let whole = base.config.roster.scope == Scope::Group;
         let news = |p: Peer| whole || p == Peer::ME;
-        let mut changes: Vec<(u64, Peer, Option<(Peer, Incarnation)>)> = Vec::new();
+        let mut changes: Vec<Changed> = Vec::new();
         for (peer, m) in roster.iter().filter(|(p, _)| news(*p)) {
             if m.changed > since && m.from != Some(to) {
                 changes.push((m.changed, peer, None));

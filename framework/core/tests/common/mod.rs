@@ -1,5 +1,7 @@
 //! A miniature network for tests of the engine: engines joined by lossless or lossy links in virtual time.
 
+#![allow(clippy::unwrap_used, clippy::panic)]
+
 use std::collections::{BTreeMap, BinaryHeap};
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,7 +23,8 @@ use tertulia_core::topology::{Ctx, Input as TopoInput, Needs, Topology, View};
 pub(crate) struct TestAuth(pub(crate) PeerId);
 
 fn hash(seed: u64, parts: &[&[u8]]) -> u64 {
-    parts.iter().flat_map(|p| p.iter()).fold(seed, |h, &b| mix(h ^ u64::from(b)))
+    let word = |c: &[u8]| c.iter().fold(c.len() as u64, |w, &b| w << 8 | u64::from(b));
+    parts.iter().flat_map(|p| p.chunks(8)).fold(seed, |h, c| mix(h ^ word(c)))
 }
 
 impl Auth for TestAuth {
@@ -33,9 +36,7 @@ impl Auth for TestAuth {
     }
     fn digest(&self, parts: &[&[u8]]) -> Digest {
         let mut out = [0; 32];
-        for (i, chunk) in out.chunks_exact_mut(8).enumerate() {
-            chunk.copy_from_slice(&hash(i as u64, parts).to_le_bytes());
-        }
+        out[..8].copy_from_slice(&hash(0, parts).to_le_bytes());
         Digest(out)
     }
     fn sign(&self, digest: &Digest) -> Signature {
@@ -103,7 +104,7 @@ pub(crate) struct Node {
     pub(crate) up: bool,
     pub(crate) got: Vec<(PeerId, u64, bool, Bytes)>,
     pub(crate) events: Vec<(Instant, Event)>,
-    links: BTreeMap<LinkId, (usize, LinkId)>,
+    pub(crate) links: BTreeMap<LinkId, (usize, LinkId)>,
 }
 
 /// The network.

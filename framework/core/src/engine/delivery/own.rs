@@ -47,8 +47,9 @@ pub(crate) struct Own {
     acks: BTreeMap<Peer, Ack>,
     /// When each parcel that somebody lacks was published, and bytes published up to it.
     ledger: VecDeque<(Instant, u64)>,
-    /// Number of the first parcel in the ledger.
+    /// Number of the first parcel in the ledger, and bytes published before it.
     ledger_first: u64,
+    ledger_base: u64,
     /// Bytes published.
     published: u64,
     /// Bytes that the slowest member in step has.
@@ -81,7 +82,7 @@ impl Own {
     fn bytes_upto(&self, number: u64) -> u64 {
         let index = number.checked_sub(self.ledger_first).and_then(|i| usize::try_from(i).ok());
         match index {
-            None => self.ledger.front().map_or(self.published, |_| self.slowest.min(self.published)),
+            None => self.ledger_base,
             Some(i) => self.ledger.get(i).map_or(self.published, |e| e.1),
         }
     }
@@ -223,7 +224,7 @@ impl Engine {
         let floor = self.delivery.stream((Peer::ME, self.base.incarnation)).map_or(0, |s| s.floor);
         let own = &mut self.delivery.own;
         while own.ledger_first <= all.max(floor.saturating_sub(1)) && own.ledger.len() > 1 {
-            own.ledger.pop_front();
+            own.ledger_base = own.ledger.pop_front().map_or(own.ledger_base, |e| e.1);
             own.ledger_first += 1;
         }
     }

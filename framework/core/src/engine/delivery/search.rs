@@ -101,7 +101,7 @@ impl Engine {
             return true;
         }
         if !stream.started && !self.begin(id) {
-            return false;
+            return true;
         }
         let Some(source) = self.source(id) else {
             self.give_up(id);
@@ -132,7 +132,16 @@ impl Engine {
         let floor = floors.filter(|c| c.top > 0 && c.floor <= c.top).map(|c| c.floor).min();
         let Some(stream) = self.delivery.stream_mut(id) else { return false };
         let first = stream.ahead.keys().next().copied();
-        let Some(floor) = floor.into_iter().chain(first).min() else { return false };
+        let (now, patience) = (self.base.now, self.base.config.delivery.gap_after.0);
+        let floor = floor.into_iter().chain(first).min().or_else(|| {
+            // Only announced so far: neighbours will tell how far they are, or nothing older is to be had.
+            let since = *stream.search.hopeless.get_or_insert(now);
+            (now.since(since) >= patience).then_some(stream.known)
+        });
+        let Some(floor) = floor else {
+            stream.search.at = Some(now + patience / 16);
+            return false;
+        };
         stream.start(floor - 1);
         self.drain_ahead(id);
         true
