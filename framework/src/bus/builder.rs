@@ -331,11 +331,10 @@ async fn remember(
             StartError::new("store", error.to_string(), "choose another data directory with --data-dir")
         };
         let note = |notice: Option<String>| notice.inspect(|notice| tracing::warn!("{notice}"));
-        let identity =
-            if let Some(identity) = identity {
-                identity
-            } else {
-                let (identity, notice) = stored_identity(&*store).map_err(broken)?;
+        let identity = if let Some(identity) = identity {
+            identity
+        } else {
+            let (identity, notice) = stored_identity(&*store).map_err(broken)?;
             note(notice);
             Arc::new(identity)
         };
