@@ -5,6 +5,7 @@
 
 mod new;
 mod options;
+mod parse;
 mod plugins;
 mod profile;
 mod shipped;
@@ -12,14 +13,32 @@ mod ticket;
 
 use std::fmt;
 
+use clap::Subcommand;
 use tertulia::profile::ProfileError;
 
 pub use new::NewOptions;
 pub use options::{ChatOptions, Mode, SourceOptions};
+pub use parse::{Stop, parse};
 pub use plugins::plugins;
 pub use profile::ProfileCommand;
 pub use shipped::SHIPPED;
 pub use ticket::{Invitation, TicketOptions};
+
+/// What `tertulia` does.
+#[derive(Subcommand, Clone, Debug)]
+pub enum Command {
+    /// Talk with a group
+    Chat(Box<ChatOptions>),
+    /// Write a private profile with a fresh secret
+    New(NewOptions),
+    /// Print a private profile as one line, to invite somebody with
+    Ticket(TicketOptions),
+    /// Check or show a profile
+    #[command(subcommand)]
+    Profile(ProfileCommand),
+    /// List what a profile can choose from, with all options
+    Plugins,
+}
 
 /// Why a program ends without having done its work.
 #[derive(Clone, Debug, PartialEq, Eq)]

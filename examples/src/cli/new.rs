@@ -39,14 +39,16 @@ impl NewOptions {
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let mut file = options.open(&path).map_err(|e| match e.kind() {
-            ErrorKind::AlreadyExists => {
-                Failure::usage(format!("{shown}: the file exists and is not overwritten; choose another with --output"))
-            }
-            _ => Failure::usage(format!("{shown}: the file cannot be written: {e}; choose another with --output")),
+            ErrorKind::AlreadyExists => Failure::usage(format!(
+                "{shown}: the file exists and is not overwritten; choose another with --output"
+            )),
+            _ => Failure::usage(format!(
+                "{shown}: the file cannot be written: {e}; choose another with --output"
+            )),
         })?;
-        file.write_all(text.as_bytes())
-            .and_then(|()| file.sync_all())
-            .map_err(|e| Failure::new(format!("{shown}: the file cannot be written: {e}; free some space")))?;
+        file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(|e| {
+            Failure::new(format!("{shown}: the file cannot be written: {e}; free some space"))
+        })?;
         Ok(format!(
             "wrote {shown}, the private profile of the group \"{}\"\n\
              talk:    tertulia chat {shown}\n\
@@ -120,7 +122,8 @@ mod tests {
 
     #[test]
     fn names_of_files() {
-        let names = [("Friday people!", "friday-people"), ("../../x", "x"), ("日本", "group"), ("a_b", "a_b")];
+        let names =
+            [("Friday people!", "friday-people"), ("../../x", "x"), ("日本", "group"), ("a_b", "a_b")];
         for (name, file) in names {
             assert_eq!(slug(name), file);
         }

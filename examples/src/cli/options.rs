@@ -159,7 +159,17 @@ mod tests {
 
     #[test]
     fn options_reach_the_profile() {
-        let args = ["redundant-ring", "--nick", "007", "--listen", "127.0.0.1:4711", "--join", "a:1", "--join", "b:2"];
+        let args = [
+            "redundant-ring",
+            "--nick",
+            "007",
+            "--listen",
+            "127.0.0.1:4711",
+            "--join",
+            "a:1",
+            "--join",
+            "b:2",
+        ];
         let more = ["--data-dir", "/tmp/x", "--log", "debug", "--set", "history.keep=5", "--json"];
         let profile = load(&[args.as_slice(), &more].concat()).unwrap();
         assert_eq!(profile.topology.kind, "redundant-ring");

@@ -41,6 +41,37 @@ mod tests {
         assert_eq!(files, names);
     }
 
+    /// Takes out, doubles and swaps pieces of the reference, always the same way.
+    #[test]
+    fn altered_profiles_load_or_say_why_in_one_line() {
+        let text = SHIPPED.iter().find(|s| s.name == "reference").unwrap().text;
+        let pieces: Vec<&str> = text.split_inclusive(|c: char| !c.is_ascii_alphanumeric()).collect();
+        let mut state = 1u64;
+        let mut next = |below: usize| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 33) as usize % below
+        };
+        let mut refused = 0;
+        for _ in 0..300 {
+            let mut altered = pieces.clone();
+            for _ in 0..=next(4) {
+                let (a, b) = (next(altered.len()), next(altered.len()));
+                match next(3) {
+                    0 => drop(altered.remove(a)),
+                    1 => altered.insert(b, altered[a]),
+                    _ => altered.swap(a, b),
+                }
+            }
+            if let Err(e) = Profile::parse("p.toml", &altered.concat()) {
+                let line = e.to_string();
+                assert!(line.starts_with("p.toml") && line.lines().count() == 1, "{line}");
+                assert!(!line.contains("dGVyd"), "the secret is repeated: {line}");
+                refused += 1;
+            }
+        }
+        assert!(refused > 50, "only {refused} were refused");
+    }
+
     #[test]
     fn the_reference_agrees_with_the_defaults() {
         let registry = tertulia::registry::built_in().unwrap();

@@ -53,10 +53,15 @@ impl TicketOptions {
         if addresses.is_empty() {
             notes.push("no member's address is known: whoever uses this ticket needs --join as well".into());
         } else if addresses.iter().all(|a| address::is_local(a, &profile.transport.kind)) {
-            notes.push("all addresses are of this machine: from elsewhere this ticket needs --join as well".into());
+            notes.push(
+                "all addresses are of this machine: from elsewhere this ticket needs --join as well".into(),
+            );
         }
         if profile.secret().is_some_and(tertulia::profile::SecretText::is_demo) {
-            notes.push("this is a shipped profile, whose secret everyone knows: `tertulia new` makes a private one".into());
+            notes.push(
+                "this is a shipped profile, whose secret everyone knows: `tertulia new` makes a private one"
+                    .into(),
+            );
         }
         Ok(Invitation { line: Ticket::new(&profile, &addresses)?.to_string(), notes })
     }

@@ -112,7 +112,7 @@ impl Discovery for Local {
     async fn founding(&self) -> Result<Founding, DiscoveryError> {
         let deadline = tokio::time::Instant::now() + self.wait;
         loop {
-            if let Some(lock) = self.run(|place| place.try_found()).await? {
+            if let Some(lock) = self.run(Place::try_found).await? {
                 return Ok(Founding::held(lock));
             }
             if tokio::time::Instant::now() >= deadline {
@@ -141,6 +141,9 @@ impl Place {
             let path = entry.path();
             if path.extension().is_some_and(|e| e == "member") && own.as_ref() != Some(&path) {
                 found.extend(member(&path));
+            } else if path.extension().is_some_and(|e| e == "new") && is_old(&path) {
+                // Left by a process that died while it wrote; a living one takes no minute to lock it.
+                member(&path);
             }
         }
         found.sort();
@@ -184,6 +187,12 @@ impl Place {
             Err(TryLockError::Error(e)) => Err(wrong(e)),
         }
     }
+}
+
+/// True for a file that was not touched for a minute.
+fn is_old(path: &Path) -> bool {
+    let age = fs::metadata(path).and_then(|m| m.modified()).ok().and_then(|t| t.elapsed().ok());
+    age.is_some_and(|age| age > Duration::from_secs(60))
 }
 
 /// Where the member with this file can be reached; removes the file when its process is dead.
@@ -257,6 +266,15 @@ mod tests {
         let b = local(base.path(), 1);
         assert_eq!(ports(&b).await, ["1"]);
         assert!(!left.exists());
+        // As after a kill while it was written, a minute ago.
+        let half = folder.join("76-0.new");
+        let file = File::create(&half).unwrap();
+        assert_eq!(ports(&b).await, ["1"]);
+        assert!(half.exists(), "it may still be written");
+        file.set_modified(std::time::SystemTime::now() - Duration::from_secs(120)).unwrap();
+        drop(file);
+        assert_eq!(ports(&b).await, ["1"]);
+        assert!(!half.exists());
         // A live process's file with nonsense in it finds nobody.
         let odd = folder.join("78-0.member");
         fs::write(&odd, "nonsense").unwrap();

@@ -1,19 +1,15 @@
 //! What an address in a profile may look like; transports read the rest of it.
 
+use crate::link::Locator;
+
 /// Checks `tcp://HOST:PORT`, `HOST:PORT` or `scheme://anything`.
 ///
 /// # Errors
 /// The reason why it is none.
 pub fn check(address: &str) -> Result<(), String> {
     let (scheme, rest) = split(address);
-    if address.chars().any(|c| c.is_control() || c.is_whitespace()) {
-        return Err(format!("`{address}` has blanks or control characters in it"));
-    }
+    Locator::new(scheme.unwrap_or("tcp"), rest).map_err(|e| e.to_string())?;
     if let Some(scheme) = scheme {
-        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "+-.".contains(c);
-        if scheme.is_empty() || !scheme.chars().all(plain) {
-            return Err(format!("`{address}` does not begin with a transport such as `tcp://`"));
-        }
         if rest.is_empty() {
             return Err(format!("`{address}` names nothing behind `{scheme}://`"));
         }

@@ -29,7 +29,7 @@ pub(crate) fn explain(error: &figment::Error, table: &str, origins: &Origins) ->
                 (Actual::Signed(n), Some(_)) => format!("{n} is out of range"),
                 _ => format!("{} where {} is expected", found(actual), wanted(expected)),
             };
-            (reason, ranges::remedy(&key).unwrap_or_else(|| "write a value of that type".into()))
+            (reason, ranges::remedy(&key).unwrap_or_else(|| example(&wanted(expected)).into()))
         }
         Kind::MissingField(name) => {
             path.push(name);
@@ -61,6 +61,17 @@ fn found(actual: &Actual) -> String {
         Actual::Map => "a table".into(),
         Actual::Unit | Actual::Option => "nothing".into(),
         other => other.to_string(),
+    }
+}
+
+/// How to write what is `wanted`.
+fn example(wanted: &str) -> &'static str {
+    match wanted {
+        "text" => "write it in double quotes",
+        "a list" => "write it as [\"…\", \"…\"]",
+        "a table" => "write it as a [table]",
+        "`true` or `false`" => "write true or false without quotes",
+        _ => "write it as a plain number without quotes",
     }
 }
 

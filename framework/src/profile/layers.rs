@@ -12,6 +12,9 @@ use super::sources::Setting;
 
 const PREFIX: &str = "TERTULIA_";
 
+/// Parts of a key at most.
+const KEY_DEPTH: usize = 8;
+
 /// Tables in which the options belong to the `kind`.
 pub(crate) const PLUGINS: [&str; 6] = ["topology", "transport", "crypto", "codec", "discovery", "policy"];
 
@@ -46,7 +49,8 @@ pub(super) fn assignment(text: &str) -> Result<Setting, ProfileError> {
 fn check_key(key: &str, place: &Place, remedy: &str) -> Result<(), ProfileError> {
     let word =
         |w: &str| !w.is_empty() && w.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
-    if key.contains('.') && key.split('.').all(word) {
+    // No plug-in nests its options anywhere near as deep.
+    if (2..=KEY_DEPTH).contains(&key.split('.').count()) && key.split('.').all(word) {
         return Ok(());
     }
     Err(ProfileError::new(place.clone(), "", "this names no table and key", remedy))
@@ -84,7 +88,7 @@ pub(super) fn overlay(
     settings: &[Setting],
     defaults: &Value,
     origins: &mut Origins,
-) -> Result<Figment, figment::Error> {
+) -> Result<Figment, Box<figment::Error>> {
     if settings.is_empty() {
         return Ok(base);
     }
@@ -93,7 +97,8 @@ pub(super) fn overlay(
         let value = typed(&setting.value, defaults.find_ref(&setting.key));
         layer = layer.merge(Serialized::default(&setting.key, value));
     }
-    let merged = merge(base, layer.extract::<Dict>()?, origins)?;
+    let layer: Dict = layer.extract().map_err(Box::new)?;
+    let merged = merge(&base, layer, origins)?;
     for setting in settings {
         origins.note(&setting.key, setting.place.clone());
     }
@@ -102,8 +107,12 @@ pub(super) fn overlay(
 
 /// Lays `layer` over `base`. Where the layer changes a plug-in's kind or the form of the secret, what `base` said
 /// about it goes.
-pub(super) fn merge(base: Figment, layer: Dict, origins: &mut Origins) -> Result<Figment, figment::Error> {
-    let mut below: Dict = base.extract()?;
+pub(super) fn merge(
+    base: &Figment,
+    layer: Dict,
+    origins: &mut Origins,
+) -> Result<Figment, Box<figment::Error>> {
+    let mut below: Dict = base.extract().map_err(Box::new)?;
     for table in PLUGINS {
         let kind = layer.get(table).and_then(|t| t.find_ref("kind"));
         let before = below.get(table).and_then(|t| t.find_ref("kind"));
@@ -116,8 +125,10 @@ pub(super) fn merge(base: Figment, layer: Dict, origins: &mut Origins) -> Result
         (layer.get("group"), below.get_mut("group"))
         && (above.contains_key("secret") || above.contains_key("secret_file"))
     {
-        group.remove("secret");
-        group.remove("secret_file");
+        for key in ["secret", "secret_file"] {
+            group.remove(key);
+            origins.forget(&format!("group.{key}"));
+        }
     }
     Ok(Figment::from(Serialized::defaults(below)).merge(Serialized::defaults(layer)))
 }

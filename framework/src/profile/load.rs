@@ -35,7 +35,8 @@ pub(super) fn load(sources: &Sources) -> Result<Profile, ProfileError> {
     let from_file = Figment::from(Toml::string(&file.text)).extract::<Dict>();
     let from_file = from_file.map_err(|e| wrong(&e, &origins))?;
     // The file's places stand already: what merging forgets about lower layers must not be theirs.
-    let mut figment = merge(built_in, from_file, &mut Origins::default()).map_err(|e| wrong(&e, &origins))?;
+    let mut figment =
+        merge(&built_in, from_file, &mut Origins::default()).map_err(|e| wrong(&e, &origins))?;
     for layer in [&sources.variables, &sources.options] {
         figment = overlay(figment, layer, &defaults, &mut origins).map_err(|e| wrong(&e, &origins))?;
     }
@@ -56,6 +57,10 @@ fn find(sources: &Sources) -> Result<Text, ProfileError> {
         }
         Base::Named(name) => name,
     };
+    if name.is_empty() {
+        let place = Place::Option("--profile".into());
+        return Err(ProfileError::new(place, "", "the name is empty", known("", sources.shipped)));
+    }
     let file_name = Path::new(name);
     if let Some(shipped) = sources.shipped.iter().find(|s| s.name == name) {
         return Ok(Text {

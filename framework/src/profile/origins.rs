@@ -50,9 +50,11 @@ impl Origins {
         self.places.insert(key.to_owned(), place);
     }
 
-    /// Forgets a table and all in it.
-    pub(super) fn forget(&mut self, table: &str) {
-        self.places.retain(|key, _| key.split('.').next() != Some(table));
+    /// Forgets a key and, if it is a table, all in it.
+    pub(super) fn forget(&mut self, gone: &str) {
+        self.places.retain(|key, _| {
+            key.strip_prefix(gone).is_none_or(|rest| !rest.is_empty() && !rest.starts_with('.'))
+        });
     }
 
     /// Notes every key of a TOML text with its line; `name` is what the text is called in errors.

@@ -50,11 +50,11 @@ pub(super) const TABLES: [&str; 14] = [
     "log",
 ];
 
+/// A table's name, and its keys with their values.
+pub(super) type Table = (&'static str, Vec<(String, Value)>);
+
 /// All tables in their order, plug-in options filled in.
-pub(super) fn tables(
-    profile: &Profile,
-    plugins: PluginDefaults<'_>,
-) -> Result<Vec<(&'static str, Vec<(String, Value)>)>, ProfileError> {
+pub(super) fn tables(profile: &Profile, plugins: PluginDefaults<'_>) -> Result<Vec<Table>, ProfileError> {
     let wrong = |e: figment::Error| super::explain(&e, "", &profile.origins);
     let all = Value::serialize(profile).map_err(wrong)?;
     let mut out = Vec::new();

@@ -118,15 +118,15 @@ fn bad_profiles_are_told_in_one_line() {
         ),
         (
             "[node]\nlisten = 5\n",
-            "p.toml:5: node.listen: the number 5 where text is expected; write a value of that type",
+            "p.toml:5: node.listen: the number 5 where text is expected; write it in double quotes",
         ),
         (
             "[node]\njoin = \"a:1\"\n",
-            "p.toml:5: node.join: the text \"a:1\" where a list is expected; write a value of that type",
+            "p.toml:5: node.join: the text \"a:1\" where a list is expected; write it as [\"…\", \"…\"]",
         ),
         (
             "[node]\njoin = [\n  \"a:1\",\n  7]\n",
-            "p.toml:5: node.join.1: the number 7 where text is expected; write a value of that type",
+            "p.toml:5: node.join.1: the number 7 where text is expected; write it in double quotes",
         ),
         (
             "delivery = 3\n",
@@ -134,7 +134,7 @@ fn bad_profiles_are_told_in_one_line() {
         ),
         (
             "[topology]\nkind = 3\n",
-            "p.toml:5: topology.kind: the number 3 where text is expected; write a value of that type",
+            "p.toml:5: topology.kind: the number 3 where text is expected; write it in double quotes",
         ),
         (
             "[detector]\ninterval = \"1ms\"\n",
@@ -170,7 +170,7 @@ fn bad_profiles_are_told_in_one_line() {
         ),
         (
             "[roster]\nscope = 1\n",
-            "p.toml:5: roster.scope: the number 1 where text is expected; write a value of that type",
+            "p.toml:5: roster.scope: the number 1 where text is expected; write it in double quotes",
         ),
         (
             "[roster]\nmax = 5000\n",
@@ -259,6 +259,25 @@ fn errors_name_the_variable_or_the_option() {
     );
     let nick = Profile::load(&sources("").option("--nick", "node.nick", "a\nb")).unwrap_err().to_string();
     assert!(nick.starts_with("option --nick: node.nick: a nick is one word"), "{nick}");
+}
+
+#[test]
+fn deep_nesting_is_an_error_and_not_a_crash() {
+    let deep = "[".repeat(100_000);
+    let dotted = vec!["a"; 100_000].join(".");
+    for text in [
+        format!("a = {deep}"),
+        format!("{dotted} = 1"),
+        format!("[{dotted}]\nx = 1"),
+        "a = {b = ".repeat(50_000),
+    ] {
+        let error = Profile::load(&sources(&text)).unwrap_err().to_string();
+        assert!(error.starts_with("p.toml:4: ") && error.lines().count() == 1, "{}", &error[..80]);
+    }
+    let set = |text: String| sources("").set(&text).and_then(|s| Profile::load(&s));
+    assert!(set(format!("{dotted}=1")).is_err());
+    let odd = set(format!("topology.x={deep}")).unwrap();
+    assert_eq!(odd.topology.options["x"].as_str(), Some(deep.as_str()), "no TOML value, so text");
 }
 
 #[test]

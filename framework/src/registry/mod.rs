@@ -14,13 +14,13 @@
 //! # Ok::<(), tertulia::registry::RegistryError>(())
 //! ```
 //!
-//! A profile that says `kind = "star"` then gets it. What the plug-in's table holds is laid over the defaults given
+//! Builders do no I/O: they are also called to check a profile. A profile that says `kind = "star"` then gets it. What the plug-in's table holds is laid over the defaults given
 //! here and read strictly: an unknown key, a wrong type or a value that the builder refuses is a
 //! [`ProfileError`](crate::profile::ProfileError) with its line. Two names may share a builder and differ in defaults,
 //! as `ring` and `redundant-ring` do.
 
-mod registry;
+mod all;
 mod seam;
 
-pub use registry::{CodecPlace, DiscoveryPlace, Registry, built_in};
+pub use all::{CodecPlace, DiscoveryPlace, Registry, built_in};
 pub use seam::{RegistryError, Seam};

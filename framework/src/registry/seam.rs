@@ -43,10 +43,10 @@ pub enum RegistryError {
 }
 
 type Build<T, Cx> = dyn Fn(&Dict, &Cx) -> Result<T, Refusal> + Send + Sync;
-type Check = dyn Fn(&Dict) -> Result<(), figment::Error> + Send + Sync;
+type Check = dyn Fn(&Dict) -> Result<(), Box<figment::Error>> + Send + Sync;
 
 enum Refusal {
-    Options(figment::Error),
+    Options(Box<figment::Error>),
     Plugin(String),
 }
 
@@ -207,8 +207,8 @@ fn table(profile: &Profile, seam: &str) -> PluginTable {
     }
 }
 
-fn read<C: DeserializeOwned>(options: &Dict) -> Result<C, figment::Error> {
-    Figment::from(Serialized::defaults(options)).extract()
+fn read<C: DeserializeOwned>(options: &Dict) -> Result<C, Box<figment::Error>> {
+    Figment::from(Serialized::defaults(options)).extract().map_err(Box::new)
 }
 
 #[cfg(test)]
@@ -276,7 +276,7 @@ mod tests {
             ),
             (
                 "[topology]\nsuccessors = \"two\"\n",
-                "p.toml:5: topology.successors: the text \"two\" where a whole number is expected; write a value of that type",
+                "p.toml:5: topology.successors: the text \"two\" where a whole number is expected; write it as a plain number without quotes",
             ),
             (
                 "[topology]\nping = \"soon\"\n",

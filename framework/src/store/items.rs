@@ -57,7 +57,11 @@ pub fn identity(store: &dyn Store) -> Result<Noted<Identity>, StoreError> {
 pub fn next_incarnation(store: &dyn Store, now_ms: u64) -> Result<Noted<Incarnation>, StoreError> {
     let Loaded { bytes, notice } = store.load(INCARNATION)?;
     let least = match bytes {
-        None => 1,
+        None => {
+            // So that the copy before the last exists from the start.
+            store.save(INCARNATION, &now_ms.saturating_sub(1).to_be_bytes())?;
+            1
+        }
         Some(bytes) => {
             let saved = bytes.as_slice().try_into().map_err(|_| damaged(INCARNATION))?;
             let step = if notice.is_some() { JUMP } else { 1 };

@@ -76,17 +76,17 @@ impl Registry {
         }
     }
 
-    /// Checks every choice of the profile and its options, without building anything but the crypto suite, which
-    /// may object to the profile.
+    /// Checks every choice of the profile and its options. All but the store are built and thrown away, for a builder
+    /// may object to values; builders do no I/O.
     ///
     /// # Errors
     /// The line to correct.
     pub fn check(&self, profile: &Profile) -> Result<(), ProfileError> {
-        self.topology.check(profile)?;
-        self.transport.check(profile)?;
+        self.topology.build(profile, &())?;
+        self.transport.build(profile, &())?;
         self.crypto.build(profile, &())?;
-        self.codec.check(profile)?;
-        self.discovery.check(profile)?;
+        self.build_codec(profile)?;
+        self.build_discovery(profile, GroupId::default())?;
         self.store.check(profile)
     }
 
