@@ -15,7 +15,6 @@
 //! Only the two ends at the bottom touch a socket, and they poll; what stands above is synchronous and never
 //! waits. [`establish()`] runs a handshake over a raw link before any frame passes.
 
-mod batch;
 mod error;
 mod establish;
 mod handshake;
@@ -23,11 +22,12 @@ mod lanes;
 mod locator;
 pub mod record;
 mod refusal;
+mod rx_batch;
 mod seal;
 pub mod stream;
 mod transport;
+mod tx_batch;
 
-pub use batch::{HEADROOM, RecordSlot, RxBatch, TxBatch};
 pub use error::{TransportCode, TransportError};
 pub use establish::{EstablishError, Link, establish, refuse};
 pub use handshake::{
@@ -38,5 +38,7 @@ pub use lanes::{LaneLimits, Lanes};
 pub use locator::{Locator, LocatorError};
 pub use record::{RecordError, RecordReader, RecordWriter};
 pub use refusal::Refusal;
+pub use rx_batch::RxBatch;
 pub use seal::{Opener, SealError, Sealer};
 pub use transport::{Caps, LinkRx, LinkTx, Listener, RawLink, Transport};
+pub use tx_batch::{HEADROOM, RecordSlot, TxBatch};

@@ -1,0 +1,56 @@
+//! The suite for topologies.
+//!
+//! ```
+//! use tertulia_sim::conformance::{FullMesh, topology};
+//!
+//! let options = topology::Options { nodes: 4, seeds: 1, ..topology::Options::default() };
+//! let report = topology::topology(&|_node| Box::new(FullMesh::default()), &options);
+//! println!("{report}");
+//! ```
+
+use std::time::Duration;
+
+use tertulia_core::topology::Topology;
+
+use super::{Report, cases};
+use crate::campaign::guard;
+use crate::invariants::{Invariant, SETTLED};
+use crate::sim::SimConfig;
+
+/// How the suite is run.
+#[derive(Clone)]
+pub struct Options {
+    /// Members of a group.
+    pub nodes: u32,
+    /// Seeds per check that rolls dice.
+    pub seeds: u64,
+    /// The network, the engine and the first seed.
+    pub sim: SimConfig,
+    /// What must hold of a settled group; a topology may add to it.
+    pub settled: Vec<Invariant>,
+    /// How long a group has to settle.
+    pub settle: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            nodes: 8,
+            seeds: 3,
+            sim: SimConfig::default(),
+            settled: SETTLED.to_vec(),
+            settle: Duration::from_secs(90),
+        }
+    }
+}
+
+/// Runs the suite over the topology that `make` builds for each node.
+#[must_use]
+pub fn topology(make: &dyn Fn(u32) -> Box<dyn Topology>, options: &Options) -> Report {
+    let mut report = Report::new(guard(|| make(0).kind()).unwrap_or("unknown"));
+    for (name, case) in cases::ALL {
+        let outcome = guard(|| case(make, options));
+        report.check(name, outcome.unwrap_or_else(|panic| Err(format!("it panics: {panic}"))));
+    }
+    report
+}

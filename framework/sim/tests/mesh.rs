@@ -1,0 +1,56 @@
+//! The suite and campaigns over the simplest topology.
+
+use std::time::Duration;
+
+use tertulia_sim::campaign::{Campaign, Faults, run_many};
+use tertulia_sim::conformance::{FullMesh, topology};
+
+#[test]
+fn the_full_mesh_conforms() {
+    let options = topology::Options { nodes: 6, seeds: 3, ..topology::Options::default() };
+    let report = topology::topology(&|_| Box::new(FullMesh::default()), &options);
+    println!("{report}");
+    assert!(report.passed(), "{report}");
+}
+
+fn campaign(faults: &Faults, seeds: u64) {
+    let plan = |seed: u64| Campaign {
+        nodes: 3 + (seed % 8) as u32,
+        faults: faults.clone(),
+        duration: Duration::from_secs(20),
+        ..Campaign::default()
+    };
+    let outcome = run_many(0..seeds, 2, &plan, &|_, _| Box::new(FullMesh::default()));
+    println!("{outcome}");
+    assert!(outcome.is_clean(), "{outcome}");
+}
+
+#[test]
+fn calm() {
+    campaign(&Faults::default(), 10);
+}
+
+#[test]
+fn churn() {
+    campaign(&Faults::churn(), 30);
+}
+
+#[test]
+fn lossy() {
+    campaign(&Faults::lossy(), 30);
+}
+
+#[test]
+fn partitions() {
+    campaign(&Faults::partitions(), 30);
+}
+
+#[test]
+fn freezes() {
+    campaign(&Faults::freezes(), 30);
+}
+
+#[test]
+fn everything() {
+    campaign(&Faults::everything(), 30);
+}
