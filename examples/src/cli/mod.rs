@@ -8,6 +8,7 @@ mod options;
 mod parse;
 mod plugins;
 mod profile;
+mod registry;
 mod shipped;
 mod ticket;
 
@@ -21,6 +22,7 @@ pub use options::{ChatOptions, Mode, SourceOptions};
 pub use parse::{Stop, parse};
 pub use plugins::plugins;
 pub use profile::ProfileCommand;
+pub use registry::registry;
 pub use shipped::SHIPPED;
 pub use ticket::{Invitation, TicketOptions};
 

@@ -15,12 +15,14 @@ pub const SHIPPED: &[Shipped] = shipped!["ring", "redundant-ring", "reference"];
 mod tests {
     use tertulia::profile::{Profile, Sources, reference};
 
+    use super::super::registry;
     use super::*;
 
     #[test]
     fn every_shipped_profile_loads_and_keeps_to_itself() {
         for shipped in SHIPPED {
             let profile = Profile::load(&Sources::new(SHIPPED).profile(shipped.name)).unwrap();
+            registry().unwrap().check(&profile).unwrap();
             assert_eq!(profile.group.name, shipped.name);
             assert!(profile.secret().unwrap().is_demo());
             let open = Sources::new(SHIPPED).profile(shipped.name).set("node.listen=0.0.0.0:0").unwrap();
@@ -74,7 +76,7 @@ mod tests {
 
     #[test]
     fn the_reference_agrees_with_the_defaults() {
-        let registry = tertulia::registry::built_in().unwrap();
+        let registry = registry().unwrap();
         let text = SHIPPED.iter().find(|s| s.name == "reference").unwrap().text;
         let found = reference::differences(text, &|table, kind| registry.defaults(table, kind)).unwrap();
         assert!(found.is_empty(), "{}", found.join("\n"));

@@ -24,12 +24,15 @@ pub(crate) fn explain(error: &figment::Error, table: &str, origins: &Origins) ->
         }
         Kind::InvalidType(actual, expected) | Kind::InvalidValue(actual, expected) => {
             let key = path.join(".");
-            let reason = match (actual, ranges::remedy(&key)) {
+            let range = ranges::remedy(&key).or_else(|| width(expected));
+            let reason = match (actual, &range) {
                 (Actual::Unsigned(n), Some(_)) => format!("{n} is out of range"),
                 (Actual::Signed(n), Some(_)) => format!("{n} is out of range"),
                 _ => format!("{} where {} is expected", found(actual), wanted(expected)),
             };
-            (reason, ranges::remedy(&key).unwrap_or_else(|| example(&wanted(expected)).into()))
+            let number =
+                matches!(actual, Actual::Unsigned(_) | Actual::Signed(_)) || ranges::remedy(&key).is_some();
+            (reason, range.filter(|_| number).unwrap_or_else(|| example(&wanted(expected)).into()))
         }
         Kind::MissingField(name) => {
             path.push(name);
@@ -62,6 +65,18 @@ fn found(actual: &Actual) -> String {
         Actual::Unit | Actual::Option => "nothing".into(),
         other => other.to_string(),
     }
+}
+
+/// The range of a number that a plug-in left to its type.
+fn width(expected: &str) -> Option<String> {
+    let most = match expected {
+        "u8" => u64::from(u8::MAX),
+        "u16" => u64::from(u16::MAX),
+        "u32" => u64::from(u32::MAX),
+        "u64" | "usize" => u64::MAX,
+        _ => return None,
+    };
+    Some(format!("write a number from 0 to {most}"))
 }
 
 /// How to write what is `wanted`.

@@ -71,7 +71,8 @@ impl<T, Cx> Seam<T, Cx> {
 
     /// Registers `kind`. The profile's options are laid over `defaults`, read as `C`, and handed to `build`.
     ///
-    /// A refusal that begins with the name of an option is reported at that option's line.
+    /// A refusal that begins with the name of an option, as in `successors: 0 is too few`, is reported at that option's
+    /// line.
     ///
     /// # Errors
     /// When the name is taken or unusable.
@@ -154,6 +155,7 @@ impl<T, Cx> Seam<T, Cx> {
                 } else {
                     self.kind_key()
                 };
+                let reason = reason.strip_prefix(&format!("{first}: ")).unwrap_or(&reason);
                 profile.error(&key, reason, "")
             }
         })
@@ -230,7 +232,10 @@ mod tests {
         let mut seam = Seam::new("topology");
         let build = |config: Ring, least: &u32| {
             if config.successors < *least {
-                return Err(format!("successors is {}, at least {least} are needed", config.successors));
+                return Err(format!(
+                    "successors: {} is too few, at least {least} are needed",
+                    config.successors
+                ));
             }
             Ok(config.successors)
         };
@@ -279,12 +284,16 @@ mod tests {
                 "p.toml:5: topology.successors: the text \"two\" where a whole number is expected; write it as a plain number without quotes",
             ),
             (
+                "[topology]\nsuccessors = -1\n",
+                "p.toml:5: topology.successors: -1 is out of range; write a number from 0 to 4294967295",
+            ),
+            (
                 "[topology]\nping = \"soon\"\n",
                 "p.toml:5: topology.ping: `soon` is no duration; write for example \"250ms\", \"13s\" or \"5m\"",
             ),
             (
                 "[topology]\nsuccessors = 0\n",
-                "p.toml:5: topology.successors: successors is 0, at least 1 are needed",
+                "p.toml:5: topology.successors: 0 is too few, at least 1 are needed",
             ),
         ];
         for (text, line) in cases {
