@@ -1,5 +1,6 @@
 //! Group messaging without a server.
 
+pub mod bus;
 pub mod codec;
 pub mod crypto;
 pub mod discovery;
