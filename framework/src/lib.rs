@@ -1,1 +1,4 @@
 //! Group messaging without a server.
+
+pub mod crypto;
+pub mod link;

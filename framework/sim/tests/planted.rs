@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use tertulia_core::engine::Planted;
+use tertulia_sim::SimConfig;
 use tertulia_sim::campaign::{Campaign, Faults, run_many, seeds_to_catch};
 use tertulia_sim::conformance::FullMesh;
-use tertulia_sim::SimConfig;
 use tertulia_sim::network::{Latency, Network};
 use tertulia_sim::planted::Plant;
 

@@ -109,8 +109,13 @@ impl Sim<'_> {
     fn create(&mut self) -> u32 {
         let n = self.nodes.len() as u32;
         let nick = if self.config.same_nick { Arc::from("ana") } else { Arc::from(format!("n{n}")) };
-        let stored =
-            Stored { incarnation: Incarnation(0), parcels: 0, nick, claimed_at: self.wall_ms(), book: Vec::new() };
+        let stored = Stored {
+            incarnation: Incarnation(0),
+            parcels: 0,
+            nick,
+            claimed_at: self.wall_ms(),
+            book: Vec::new(),
+        };
         self.nodes.push(Node::new(stored));
         n
     }

@@ -21,8 +21,8 @@ pub use publish::Unaccepted;
 use std::time::Duration;
 
 use tertulia_core::auth::Auth;
-use tertulia_core::engine::{Engine, Planted};
 use tertulia_core::engine::api::Output;
+use tertulia_core::engine::{Engine, Planted};
 use tertulia_core::id::PeerId;
 use tertulia_core::peers::Addr;
 use tertulia_core::rng::{NodeRng, mix};

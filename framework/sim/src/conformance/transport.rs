@@ -1,0 +1,70 @@
+//! The suite for [`Transport`] plug-ins that promise reliable, ordered records.
+//!
+//! | check | what must hold |
+//! |---|---|
+//! | `address` | `local()` is concrete, dialable and taken; another transport's locators are refused |
+//! | `echo` | records of every length from 0 to `max_record` come back unchanged |
+//! | `batches` | thousands of small records in large batches arrive once and in order |
+//! | `oversize` | a record longer than the receiver takes is an error, not memory |
+//! | `back-pressure` | a sender whose receiver does not read has to wait, and nothing is lost when it reads again |
+//! | `close` | after a close or a drop the other side reads what was sent and then the end |
+//! | `nobody` | dialling where nobody listens is an error |
+//! | `listener-gone` | a dropped listener frees its address and leaves its links alone |
+//! | `many` | links made at the same time do not mix |
+
+mod checks;
+mod io;
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tertulia::link::{Locator, Transport};
+use tokio::time::timeout;
+
+use super::{Failure, Report};
+
+/// A fresh transport under test and addresses to use with it.
+pub struct Subject {
+    /// The transport.
+    pub transport: Arc<dyn Transport>,
+    /// Where to listen: an address that may be asked for again and again, such as one with port 0.
+    pub listen: Locator,
+    /// Where nobody listens.
+    pub nobody: Locator,
+}
+
+type Check = (&'static str, for<'a> fn(&'a Subject) -> Running<'a>);
+type Running<'a> = Pin<Box<dyn Future<Output = Result<(), String>> + Send + 'a>>;
+
+const CHECKS: [Check; 9] = [
+    ("address", |s| Box::pin(checks::address(s))),
+    ("echo", |s| Box::pin(checks::echo(s))),
+    ("batches", |s| Box::pin(checks::batches(s))),
+    ("oversize", |s| Box::pin(checks::oversize(s))),
+    ("back-pressure", |s| Box::pin(checks::back_pressure(s))),
+    ("close", |s| Box::pin(checks::closed(s))),
+    ("nobody", |s| Box::pin(checks::nobody(s))),
+    ("listener-gone", |s| Box::pin(checks::listener_gone(s))),
+    ("many", |s| Box::pin(checks::many(s))),
+];
+
+/// Runs all checks, each on a fresh subject and within `limit`.
+pub async fn transport(make: impl Fn() -> Subject, limit: Duration) -> Result<Report, Failure> {
+    let mut report = Report::default();
+    for (check, run) in CHECKS {
+        let fail = |what| Failure { suite: "transport", check, what };
+        let subject = make();
+        let caps = subject.transport.caps();
+        if !(caps.reliable && caps.ordered) {
+            return Err(fail("this suite is for transports that promise reliable, ordered records".into()));
+        }
+        match timeout(limit, run(&subject)).await {
+            Ok(result) => result.map_err(fail)?,
+            Err(_) => return Err(fail(format!("not done within {limit:?}"))),
+        }
+        report.passed.push(check);
+    }
+    Ok(report)
+}

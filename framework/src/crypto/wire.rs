@@ -1,0 +1,57 @@
+//! What the messages of all handshakes have in common.
+//!
+//! A message begins with a byte that says which one it is. The first one goes on in the clear with the suite's
+//! byte and the protocol's version, so that two sides that do not fit can say so before they share anything. A
+//! refusal is two bytes and may come in the place of any message.
+
+use crate::link::{HANDSHAKE_MAX, HandshakeError, PROTOCOL, Refusal};
+
+pub(super) const HELLO: u8 = 1;
+pub(super) const REPLY: u8 = 2;
+pub(super) const FINISH: u8 = 3;
+pub(super) const ACCEPT: u8 = 4;
+
+/// The first byte of a refusal; its code follows and ends the message.
+pub const REFUSE: u8 = 0xff;
+
+/// Suites on the wire.
+pub(super) const SUITE_NOISE: u8 = 1;
+pub(super) const SUITE_PLAIN: u8 = 2;
+
+/// The clear beginning of the first message.
+pub(super) fn hello(suite: u8) -> [u8; 4] {
+    let [low, high] = PROTOCOL.to_le_bytes();
+    [HELLO, suite, low, high]
+}
+
+/// Checks that `message` is the one expected, no refusal and of a plausible length; yields what follows its first byte.
+pub(super) fn expect(kind: u8, message: &[u8]) -> Result<&[u8], HandshakeError> {
+    match message {
+        [REFUSE, code] => Err(HandshakeError::theirs(Refusal::from_byte(*code))),
+        [first, rest @ ..] if *first == kind && message.len() <= HANDSHAKE_MAX => Ok(rest),
+        _ => Err(HandshakeError::ours(Refusal::Malformed)),
+    }
+}
+
+/// Checks the clear beginning of the first message; yields what follows it.
+pub(super) fn expect_hello(suite: u8, message: &[u8]) -> Result<&[u8], HandshakeError> {
+    let [theirs, low, high, rest @ ..] = expect(HELLO, message)? else {
+        return Err(HandshakeError::ours(Refusal::Malformed));
+    };
+    if u16::from_le_bytes([*low, *high]) != PROTOCOL {
+        return Err(HandshakeError::ours(Refusal::Version));
+    }
+    if *theirs != suite {
+        return Err(HandshakeError::ours(Refusal::Suite));
+    }
+    Ok(rest)
+}
+
+/// Replaces whatever was written by the refusal that an error of our own stands for.
+pub(super) fn refusal(error: HandshakeError, out: &mut Vec<u8>) -> HandshakeError {
+    out.clear();
+    if error.side == crate::link::Side::Us {
+        out.extend([REFUSE, error.refusal.to_byte()]);
+    }
+    error
+}
