@@ -4,14 +4,15 @@ use std::time::Duration;
 
 use tertulia_core::engine::Planted as Fault;
 use tertulia_core::topology::Topology;
-use tertulia_sim::SimConfig;
 use tertulia_sim::campaign::{Campaign, Faults, run_many, seeds_to_catch};
 use tertulia_sim::conformance::topology;
 use tertulia_sim::explore::{Explorer, explore};
 use tertulia_sim::invariants::{Invariant, SETTLED, ring_settled};
-use tertulia_sim::network::{Latency, Network};
 use tertulia_sim::planted::Plant;
 use tertulia_topologies::ring::{Config, Planted, RedundantConfig, build};
+
+/// The example `campaign` runs more.
+const SEEDS: u64 = 12;
 
 fn ring(successors: u8) -> Box<dyn Topology> {
     match successors {
@@ -44,21 +45,7 @@ fn the_redundant_ring_conforms() {
 
 /// Rings of 3 to 64 members with 1 to 4 successors, latencies of all kinds.
 fn plan(faults: &Faults, seed: u64) -> Campaign {
-    let ms = Duration::from_millis;
-    let sizes = [3, 4, 5, 6, 8, 12, 16, 24, 5, 7, 32, 64];
-    let latency = match seed % 3 {
-        0 => Latency::Fixed(ms(10)),
-        1 => Latency::Uniform(ms(1), ms(40)),
-        _ => Latency::Pair { min: ms(2), max: ms(80), jitter: 0.2 },
-    };
-    let network = Network { latency, ..Network::default() };
-    Campaign {
-        nodes: sizes[(seed % sizes.len() as u64) as usize],
-        sim: SimConfig { network, new_port: seed % 5 == 0, ..SimConfig::default() },
-        faults: faults.clone(),
-        settled: settled(),
-        ..Campaign::default()
-    }
+    Campaign { settled: settled(), ..Campaign::varied(faults, seed) }
 }
 
 fn successors(seed: u64) -> u8 {
@@ -66,8 +53,7 @@ fn successors(seed: u64) -> u8 {
 }
 
 fn campaign(faults: &Faults) {
-    let seeds = std::option_env!("TERTULIA_SEEDS").and_then(|s| s.parse().ok()).unwrap_or(12);
-    let outcome = run_many(0..seeds, 2, &|seed| plan(faults, seed), &|seed, _| ring(successors(seed)));
+    let outcome = run_many(0..SEEDS, 2, &|seed| plan(faults, seed), &|seed, _| ring(successors(seed)));
     println!("{outcome}");
     assert!(outcome.is_clean(), "{outcome}");
 }
