@@ -1,1 +1,3 @@
 //! What the chat programs share.
+
+pub mod cli;

@@ -15,8 +15,8 @@ async fn memory_conforms() {
         listen: "memory://".parse().unwrap(),
         nobody: "memory://nobody".parse().unwrap(),
     };
-    let report = transport(make, LIMIT).await.unwrap();
-    assert_eq!(report.passed.len(), 9);
+    let report = transport(make, LIMIT).await;
+    assert!(report.passed(), "{report}");
 }
 
 #[tokio::test]
@@ -28,6 +28,6 @@ async fn tcp_conforms() {
         listen: "tcp://127.0.0.1:0".parse().unwrap(),
         nobody: format!("tcp://{nobody}").parse().unwrap(),
     };
-    let report = transport(make, LIMIT).await.unwrap();
-    assert_eq!(report.passed.len(), 9);
+    let report = transport(make, LIMIT).await;
+    assert!(report.passed(), "{report}");
 }

@@ -2,42 +2,22 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "the helpers of a test may fail it")]
 
-use std::future::poll_fn;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
-use tertulia::crypto::{GroupKey, GroupSecret, Identity, noise, plain};
 use tertulia::link::{
-    Crypto, EstablishError, HandshakeParams, LaneLimits, Lanes, Link, LinkRx, LinkTx, RecordReader,
-    RecordWriter, Refusal, Role, RxBatch, Side, Transport, TxBatch, admit_epoch, establish, refuse,
+    Crypto, EstablishError, HandshakeParams, Link, RecordReader, RecordWriter, Refusal, Role, Side,
+    Transport, establish, refuse,
 };
-use tertulia_core::frame::{Frame, FrameKind, Lane};
+use tertulia_core::frame::{Frame, FrameKind};
 use tertulia_core::id::Incarnation;
 use tertulia_transports::memory::Hub;
 use tertulia_transports::{memory, tcp};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-const LIMIT: Duration = Duration::from_secs(10);
-
-fn member(seed: u8, secret: u8) -> HandshakeParams {
-    HandshakeParams {
-        identity: Arc::new(Identity::from_seed([seed; 32]).unwrap()),
-        group: Arc::new(GroupKey::new("group", &GroupSecret::from_bytes([secret; 32])).unwrap()),
-        incarnation: Incarnation(u64::from(seed)),
-        epoch: 0,
-        admit: admit_epoch(0),
-    }
-}
-
-fn noise() -> Arc<dyn Crypto> {
-    noise::build(&noise::Config::default())
-}
-
-fn plain() -> Arc<dyn Crypto> {
-    plain::build(&plain::Config::default())
-}
+mod common;
+use common::{LIMIT, member, noise, plain, receive, send};
 
 fn transports() -> [(Arc<dyn Transport>, &'static str); 2] {
     [
@@ -61,32 +41,6 @@ async fn meet(
     let accept =
         async { establish(listener.accept().await.unwrap(), Role::Responder, to_crypto, to, LIMIT).await };
     tokio::join!(dial, accept)
-}
-
-async fn send(tx: &mut dyn LinkTx, writer: &mut RecordWriter, frames: &[Frame]) {
-    let mut lanes = Lanes::new(LaneLimits { control: 0, data: 64 << 20, repair: 0 });
-    frames.iter().for_each(|frame| lanes.push(Lane::Data, frame.clone()).unwrap());
-    let mut batch = TxBatch::new(TxBatch::USUAL);
-    while !(lanes.is_empty() && batch.is_empty()) {
-        writer.fill(&mut lanes, &mut batch).unwrap();
-        poll_fn(|cx| tx.poll_send(cx, &mut batch)).await.unwrap();
-    }
-}
-
-async fn receive(
-    rx: &mut dyn LinkRx,
-    reader: &mut RecordReader,
-    count: usize,
-    max_record: usize,
-) -> Vec<Frame> {
-    let (mut frames, mut batch) = (Vec::new(), RxBatch::new(64, max_record));
-    while frames.len() < count {
-        poll_fn(|cx| rx.poll_recv(cx, &mut batch)).await.unwrap();
-        while let Some(record) = batch.pop() {
-            reader.read(record, |_, frame| frames.push(frame)).unwrap();
-        }
-    }
-    frames
 }
 
 #[tokio::test]
@@ -219,7 +173,6 @@ async fn errors_name_the_thing_and_the_remedy() {
         ("tcp://127.0.0.1", "bad-address"),
         ("tcp://127.0.0.1:99999", "bad-address"),
         ("tcp://:1", "bad-address"),
-        ("tcp://no.such.name.invalid:1", "bad-address"),
         ("tcp://127.0.0.1:0", "bad-address"),
     ] {
         let error = tcp.dial(&text.parse().unwrap()).await.unwrap_err();

@@ -55,3 +55,41 @@ pub(super) fn refusal(error: HandshakeError, out: &mut Vec<u8>) -> HandshakeErro
     }
     error
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sides_that_do_not_fit_say_why() {
+        let judge = |message: &[u8]| {
+            let rest = expect_hello(SUITE_NOISE, message);
+            rest.map(<[u8]>::len).map_err(|e| (e.side, e.refusal))
+        };
+        let good = hello(SUITE_NOISE);
+        assert_eq!(judge(&good), Ok(0));
+        let [low, high] = (PROTOCOL + 1).to_le_bytes();
+        let us = |refusal| Err((crate::link::Side::Us, refusal));
+        assert_eq!(judge(&[HELLO, SUITE_NOISE, low, high]), us(Refusal::Version));
+        assert_eq!(
+            judge(&[HELLO, 9, low, high]),
+            us(Refusal::Version),
+            "a later version may have other suites"
+        );
+        assert_eq!(judge(&hello(SUITE_PLAIN)), us(Refusal::Suite));
+        assert_eq!(judge(&good[..3]), us(Refusal::Malformed));
+        assert_eq!(judge(&[]), us(Refusal::Malformed));
+        assert_eq!(judge(&[HELLO; HANDSHAKE_MAX + 1]), us(Refusal::Malformed));
+        assert_eq!(judge(&[REFUSE, 10]), Err((crate::link::Side::Them, Refusal::Busy)));
+        assert_eq!(judge(&[REFUSE, 10, 0]), us(Refusal::Malformed));
+    }
+
+    #[test]
+    fn only_our_own_refusals_are_told() {
+        let mut out = vec![1, 2, 3];
+        refusal(HandshakeError::ours(Refusal::Busy), &mut out);
+        assert_eq!(out, [REFUSE, Refusal::Busy.to_byte()]);
+        refusal(HandshakeError::theirs(Refusal::Busy), &mut out);
+        assert!(out.is_empty());
+    }
+}

@@ -5,6 +5,7 @@
 //! frame counts as a sign of life. A node that notices that its own clock jumped (it was frozen, or starved) takes
 //! itself for the sick one and gives everybody new time (Lifeguard, Dadgar et al. 2018).
 
+use core::time::Duration;
 use std::collections::VecDeque;
 
 use bytes::Bytes;
@@ -21,6 +22,10 @@ const PING: u8 = 1;
 const PONG: u8 = 2;
 const ASK: u8 = 3;
 const ALIVE: u8 = 4;
+/// Dials in a row that fail before a member without a link is suspected.
+const TRIES: u32 = 3;
+/// For how long a refutation outweighs failing dials.
+const DOUBT: Duration = Duration::from_secs(60);
 /// Probes on behalf of others that are remembered.
 const ERRANDS: usize = 64;
 
@@ -218,9 +223,18 @@ impl Engine {
         }
     }
 
-    /// Nobody listens any more where a suspect used to: its time is short.
-    pub(crate) fn nobody_there(&mut self, peer: Peer) {
-        if self.base.peers.get(peer).state == State::Suspect && self.base.links.get(peer).is_none() {
+    /// A member without a link cannot be dialled: there is nobody, or no way there. One that has lately refuted is
+    /// reached by others, so only its own silence counts.
+    pub(crate) fn not_reached(&mut self, peer: Peer, nobody: bool, tries: u32) {
+        if self.base.links.get(peer).is_some() {
+            return;
+        }
+        let refuted = self.roster.get(peer).and_then(|m| m.refuted);
+        let doubted = refuted.is_some_and(|at| self.base.now.since(at) < DOUBT);
+        if tries >= TRIES && !doubted {
+            self.roster.suspect(&mut self.base, peer, "cannot be reached");
+        }
+        if nobody && self.base.peers.get(peer).state == State::Suspect {
             let verdict = self.base.now + self.base.config.detector.suspicion_closed.0;
             self.roster.hasten(peer, verdict);
         }

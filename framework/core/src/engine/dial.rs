@@ -199,8 +199,13 @@ impl Dialer {
         }
     }
 
-    /// A dial failed. The peer it was for, when nobody listens there any more.
-    pub(crate) fn on_failed(&mut self, base: &mut Base, dial: DialId, failure: DialFailure) -> Option<Peer> {
+    /// A dial failed. The peer it was for, whether nobody listens there, and how often that happened in a row.
+    fn on_failed(
+        &mut self,
+        base: &mut Base,
+        dial: DialId,
+        failure: DialFailure,
+    ) -> Option<(Peer, bool, u32)> {
         let target = self.dials.remove(&dial)?;
         self.ended(&target);
         let nobody = matches!(failure, DialFailure::Nobody(_));
@@ -210,8 +215,8 @@ impl Dialer {
             DialFailure::Refused { code, reason, fatal } => (reason, code, fatal),
         };
         match target {
-            Target::Peer(p) => nobody.then_some(p),
-            Target::Once(id) => base.peers.find(&id).filter(|_| nobody),
+            Target::Peer(p) => self.wants.get(&p).map(|w| (p, nobody, w.tries)),
+            Target::Once(id) => base.peers.find(&id).map(|p| (p, nobody, 0)),
             Target::Contact(addr) => {
                 let at = base.now + base.rng.jitter(Duration::from_millis(700), 0.3);
                 if let Some(c) = self.contacts.iter_mut().find(|c| c.addr == addr) {
@@ -285,8 +290,8 @@ impl Dialer {
 
 impl Engine {
     pub(crate) fn on_dial_failed(&mut self, dial: DialId, failure: DialFailure) {
-        if let Some(peer) = self.dialer.on_failed(&mut self.base, dial, failure) {
-            self.nobody_there(peer);
+        if let Some((peer, nobody, tries)) = self.dialer.on_failed(&mut self.base, dial, failure) {
+            self.not_reached(peer, nobody, tries);
         }
     }
 }

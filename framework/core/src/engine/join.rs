@@ -195,8 +195,11 @@ impl Engine {
             Phase::Mending { until } if now >= until => self.topology_left(),
             Phase::Telling { until } => {
                 let stamp = self.roster.stamp;
-                let told = self.base.links.iter().all(|l| l.sync.acked >= stamp || !l.member_there);
-                if told || now >= until {
+                let live = |p: Peer| self.base.peers.get(p).is_live();
+                let told = self.base.links.iter().all(|l| l.sync.acked >= stamp || !live(l.peer));
+                let somebody =
+                    self.base.links.iter().any(|l| live(l.peer)) || self.base.peers.live().next().is_none();
+                if told && somebody || now >= until {
                     self.stop();
                 }
             }

@@ -64,6 +64,8 @@ pub(crate) struct Member {
     pub(crate) verdict: Option<Instant>,
     /// When it died or left.
     pub(crate) gone: Option<Instant>,
+    /// When it last showed a suspicion to be wrong.
+    pub(crate) refuted: Option<Instant>,
     pub(crate) row: Row,
 }
 
@@ -215,6 +217,11 @@ impl Roster {
         };
         if restarted && peer != Peer::ME && base.ready {
             base.event(Event::Recovered(base.who(peer), reason));
+        }
+        if matches!(state, State::Suspect | State::Dead)
+            && let Some(m) = self.get_mut(peer)
+        {
+            m.refuted = Some(base.now);
         }
         self.set_state(base, peer, next, reason);
         self.news.push(peer);

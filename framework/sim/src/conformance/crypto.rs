@@ -24,7 +24,7 @@ use std::sync::Arc;
 
 use tertulia::link::Crypto;
 
-use super::{Failure, Report};
+use super::Report;
 use pair::Bench;
 
 type Check = (&'static str, fn(&Bench) -> Result<(), String>);
@@ -45,21 +45,18 @@ const CHECKS: [Check; 12] = [
 ];
 
 /// Runs all checks; `seed` chooses the random bytes.
-pub fn crypto(make: impl Fn() -> Arc<dyn Crypto>, seed: u64) -> Result<Report, Failure> {
-    let mut report = Report::default();
+pub fn crypto(make: impl Fn() -> Arc<dyn Crypto>, seed: u64) -> Report {
+    let mut report = Report::new(make().kind());
     for (check, run) in CHECKS {
-        let fail = |what| Failure { suite: "crypto", check, what };
-        let bench = Bench::new(make(), seed).map_err(fail)?;
-        // A panic of the plug-in is a finding like any other.
-        match catch_unwind(AssertUnwindSafe(|| run(&bench))) {
-            Ok(result) => result.map_err(fail)?,
-            Err(panic) => {
+        let outcome = Bench::new(make(), seed).and_then(|bench| {
+            // A panic of the plug-in is a finding like any other.
+            catch_unwind(AssertUnwindSafe(|| run(&bench))).unwrap_or_else(|panic| {
                 let text = panic.downcast_ref::<&str>().map(|s| (*s).to_owned());
                 let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
-                return Err(fail(format!("it panicked: {}", text.unwrap_or_default())));
-            }
-        }
-        report.passed.push(check);
+                Err(format!("it panicked: {}", text.unwrap_or_default()))
+            })
+        });
+        report.check(check, outcome.map(|()| String::from("as it should be")));
     }
-    Ok(report)
+    report
 }

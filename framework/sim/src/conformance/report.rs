@@ -1,48 +1,59 @@
-//! What a suite says in the end.
+//! The outcome of a suite.
 
 use std::fmt;
 
-/// Checks passed, in order, and those that were not.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// One check of a suite.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Check {
+    /// What was checked.
+    pub name: &'static str,
+    /// What was seen when it held; what went wrong when it did not.
+    pub outcome: Result<String, String>,
+}
+
+/// What a suite found.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
-    /// The names of those passed.
-    pub passed: Vec<&'static str>,
-    /// What some of them saw: a line for people.
-    pub seen: Vec<(&'static str, String)>,
-    /// The failures, where a suite goes on after one.
-    pub failed: Vec<Failure>,
+    /// The plug-in's kind.
+    pub kind: String,
+    /// All checks, in order.
+    pub checks: Vec<Check>,
 }
 
 impl Report {
-    /// True when no check failed.
+    /// A report without checks yet.
     #[must_use]
-    pub fn is_clean(&self) -> bool {
-        self.failed.is_empty()
+    pub fn new(kind: impl Into<String>) -> Self {
+        Report { kind: kind.into(), checks: Vec::new() }
+    }
+
+    /// Adds a check.
+    pub fn check(&mut self, name: &'static str, outcome: Result<String, String>) {
+        self.checks.push(Check { name, outcome });
+    }
+
+    /// True when every check held.
+    #[must_use]
+    pub fn passed(&self) -> bool {
+        self.checks.iter().all(|c| c.outcome.is_ok())
+    }
+
+    /// The checks that failed.
+    pub fn failures(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        self.checks.iter().filter_map(|c| Some((c.name, c.outcome.as_ref().err()?.as_str())))
     }
 }
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for check in &self.passed {
-            match self.seen.iter().find(|(name, _)| name == check) {
-                Some((_, seen)) => writeln!(f, "ok      {check}: {seen}")?,
-                None => writeln!(f, "ok      {check}")?,
+        for Check { name, outcome } in &self.checks {
+            match outcome {
+                Ok(seen) => writeln!(f, "{}: {name}: ok ({seen})", self.kind)?,
+                Err(why) => writeln!(f, "{}: {name}: FAILED: {why}", self.kind)?,
             }
         }
-        self.failed.iter().try_for_each(|failure| writeln!(f, "FAILED  {failure}"))
+        Ok(())
     }
-}
-
-/// A check that a plug-in did not pass.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{suite} conformance, check `{check}`: {what}")]
-pub struct Failure {
-    /// The suite.
-    pub suite: &'static str,
-    /// The check, by its name in the suite's documentation.
-    pub check: &'static str,
-    /// What happened.
-    pub what: String,
 }
 
 /// Fails with a sentence unless the condition holds.

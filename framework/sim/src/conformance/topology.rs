@@ -29,7 +29,7 @@ use std::time::Duration;
 
 use tertulia_core::topology::Topology;
 
-use super::{Failure, Report, cases};
+use super::{Report, cases};
 use crate::campaign::guard;
 use crate::invariants::{Invariant, SETTLED};
 use crate::sim::SimConfig;
@@ -64,16 +64,10 @@ impl Default for Options {
 /// Runs the suite over the topology that `make` builds for each node.
 #[must_use]
 pub fn topology(make: &dyn Fn(u32) -> Box<dyn Topology>, options: &Options) -> Report {
-    let mut report = Report::default();
-    for (check, case) in cases::ALL {
+    let mut report = Report::new(guard(|| make(0).kind()).unwrap_or("unknown"));
+    for (name, case) in cases::ALL {
         let outcome = guard(|| case(make, options));
-        match outcome.unwrap_or_else(|panic| Err(format!("it panics: {panic}"))) {
-            Ok(seen) => {
-                report.passed.push(check);
-                report.seen.push((check, seen));
-            }
-            Err(what) => report.failed.push(Failure { suite: "topology", check, what }),
-        }
+        report.check(name, outcome.unwrap_or_else(|panic| Err(format!("it panics: {panic}"))));
     }
     report
 }

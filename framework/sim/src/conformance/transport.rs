@@ -23,7 +23,7 @@ use std::time::Duration;
 use tertulia::link::{Locator, Transport};
 use tokio::time::timeout;
 
-use super::{Failure, Report};
+use super::Report;
 
 /// A fresh transport under test and addresses to use with it.
 pub struct Subject {
@@ -51,20 +51,18 @@ const CHECKS: [Check; 9] = [
 ];
 
 /// Runs all checks, each on a fresh subject and within `limit`.
-pub async fn transport(make: impl Fn() -> Subject, limit: Duration) -> Result<Report, Failure> {
-    let mut report = Report::default();
+pub async fn transport(make: impl Fn() -> Subject, limit: Duration) -> Report {
+    let mut report = Report::new(make().transport.scheme());
     for (check, run) in CHECKS {
-        let fail = |what| Failure { suite: "transport", check, what };
         let subject = make();
         let caps = subject.transport.caps();
-        if !(caps.reliable && caps.ordered) {
-            return Err(fail("this suite is for transports that promise reliable, ordered records".into()));
-        }
-        match timeout(limit, run(&subject)).await {
-            Ok(result) => result.map_err(fail)?,
-            Err(_) => return Err(fail(format!("not done within {limit:?}"))),
-        }
-        report.passed.push(check);
+        let outcome = if caps.reliable && caps.ordered {
+            let late = |_| Err(format!("not done within {limit:?}"));
+            timeout(limit, run(&subject)).await.unwrap_or_else(late)
+        } else {
+            Err("this suite is for transports that promise reliable, ordered records".into())
+        };
+        report.check(check, outcome.map(|()| String::from("as it should be")));
     }
-    Ok(report)
+    report
 }

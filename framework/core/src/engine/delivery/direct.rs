@@ -237,8 +237,11 @@ impl Engine {
         if h.incarnation > input.run {
             *input = Incoming { run: h.incarnation, ..Incoming::default() };
         }
-        if !input.started {
-            (input.started, input.top) = (true, h.before.1.saturating_sub(1));
+        // What the sender does not keep any more has arrived, or was told to it as undeliverable.
+        let base = h.before.1.min(h.number).saturating_sub(1);
+        if !input.started || base > input.top {
+            (input.started, input.top) = (true, base);
+            input.ahead = input.ahead.split_off(&(base + 1));
         }
         if h.number > input.top && !input.ahead.contains_key(&h.number) {
             let limit = WINDOW * 2 + crate::parcel::BODY_TARGET;

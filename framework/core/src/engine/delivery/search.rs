@@ -133,10 +133,10 @@ impl Engine {
         let Some(stream) = self.delivery.stream_mut(id) else { return false };
         let first = stream.ahead.keys().next().copied();
         let (now, patience) = (self.base.now, self.base.config.delivery.gap_after.0);
-        let floor = floor.into_iter().chain(first).min().or_else(|| {
-            // Only announced so far: neighbours will tell how far they are, or nothing older is to be had.
+        let floor = floor.or_else(|| {
+            // Neighbours will soon tell how far they are; when none does, nothing older is to be had.
             let since = *stream.search.hopeless.get_or_insert(now);
-            (now.since(since) >= patience).then_some(stream.known)
+            (now.since(since) >= patience).then_some(first.unwrap_or(stream.known))
         });
         let Some(floor) = floor else {
             stream.search.at = Some(now + patience / 16);

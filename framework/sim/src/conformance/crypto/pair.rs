@@ -96,7 +96,7 @@ impl Bench {
 }
 
 impl Outcome {
-    /// Both sides report this refusal: one as its own, the other as told, unless `both` judge for themselves.
+    /// Both sides report this refusal: the one in the role `by` as its own, the other as told.
     pub(super) fn refused(&self, refusal: Refusal, by: Role) -> Result<(), String> {
         let (us, them) = match by {
             Role::Initiator => (&self.initiator, &self.responder),

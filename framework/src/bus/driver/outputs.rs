@@ -1,0 +1,147 @@
+//! What the engine wants done.
+
+use tertulia_core::engine::api::{Delivered, Event, Input, Output};
+
+use super::startup::{Entry, Finding, announce, direct, seek};
+use super::tasks::{Ended, Job};
+use super::{CLOSE, Driver, End};
+use crate::bus::error::Outcome;
+use crate::bus::outgoing::Phase;
+use crate::bus::request::{UNANSWERED, numbered};
+use crate::discovery::Announcement;
+
+impl Driver {
+    /// Does what the engine wants, in order.
+    pub(super) fn apply(&mut self) {
+        if self.engine.outputs().is_empty() {
+            return;
+        }
+        let mut outputs = std::mem::take(&mut self.outputs);
+        std::mem::swap(self.engine.outputs(), &mut outputs);
+        for output in outputs.drain(..) {
+            match output {
+                Output::Send { link, lane, frame } => self.links.stage(link, lane, frame),
+                Output::Deliver(parcel) => self.deliver(&parcel),
+                Output::Event(event) => self.event(&event),
+                Output::Dial { dial, addr } => self.dial(dial, &addr),
+                Output::Close { link, reason } => {
+                    tracing::debug!(link = link.0, ?reason, "closing a link");
+                    self.links.close(link, self.now + CLOSE);
+                }
+                Output::Book(book) => {
+                    self.book.send_replace(book);
+                }
+                Output::Stop => {
+                    let outcome = match &self.end {
+                        End::Drains { .. } | End::Leaves { .. } => Outcome::Left,
+                        // The reason was an event just before.
+                        _ => self.refusal.take().unwrap_or(Outcome::Failed),
+                    };
+                    self.close_all(outcome);
+                }
+            }
+        }
+        self.outputs = outputs;
+    }
+
+    fn deliver(&mut self, parcel: &Delivered) {
+        if parcel.direct {
+            // Answered off this turn: the engine is in the middle of its outputs.
+            let unanswered = self.shared.pending.read(parcel);
+            for number in unanswered {
+                let payload = numbered(number, &[]);
+                let told = self.shared.outgoing.offer(
+                    Some(parcel.id),
+                    &tertulia_core::message::Room::default(),
+                    UNANSWERED,
+                    0,
+                    &payload,
+                    |_| true,
+                );
+                if let Err(error) = told {
+                    tracing::debug!(%error, "a requester is not told that nobody answers");
+                }
+            }
+        }
+        self.shared.hub.parcel(parcel);
+    }
+
+    fn event(&mut self, event: &Event) {
+        match event {
+            Event::Ready { nick } => {
+                if self.phase == Phase::Joining {
+                    self.phase = Phase::Member;
+                    self.shared.outgoing.enter(Phase::Member);
+                }
+                *self.shared.nick.lock() = nick.clone();
+                self.changed = true;
+                self.announce();
+            }
+            Event::Renamed { peer, new, .. } if *peer == self.shared.me => {
+                *self.shared.nick.lock() = new.clone();
+                self.announce();
+            }
+            Event::Undeliverable { to, reason, .. } => self.shared.pending.undeliverable(*to, reason),
+            Event::Refused { code, reason, .. } => {
+                self.refusal = Some(Outcome::Refused { code, reason: reason.clone() });
+            }
+            Event::Joined(_)
+            | Event::Left(..)
+            | Event::Dead(..)
+            | Event::Recovered(..)
+            | Event::Neighbours(_) => {
+                self.changed = true;
+            }
+            _ => {}
+        }
+        // Whoever hears of a member can write to it.
+        self.refresh();
+        self.shared.hub.event(event);
+    }
+
+    /// Tells why, and ends.
+    pub(super) fn give_up(&mut self, event: &Event) {
+        self.event(event);
+        let outcome = self.refusal.take().unwrap_or(Outcome::Failed);
+        self.close_all(outcome);
+    }
+
+    /// Sets out to become a member.
+    pub(super) fn enter(&mut self, entry: &Entry, remembered: bool) {
+        match (direct(entry, remembered, self.discovery.is_some()), &self.discovery) {
+            (None, Some(discovery)) => {
+                let (discovery, findings) = (discovery.clone(), self.findings.clone());
+                self.tasks.start(Job::Seek, async move {
+                    seek(discovery, findings).await;
+                    Ended::Other
+                });
+            }
+            (input, _) => self.tell(input.unwrap_or(Input::Found)),
+        }
+    }
+
+    /// The search for a way in has come to something.
+    pub(super) fn found(&mut self, finding: Finding) {
+        match finding {
+            _ if self.end != End::Stays => {}
+            Finding::Trouble(event) => self.event(&event),
+            Finding::GiveUp(event) => self.give_up(&event),
+            Finding::Enter(input, founding) => {
+                self.founding = founding;
+                self.tell(input);
+            }
+        }
+    }
+
+    /// Lets this node be found.
+    fn announce(&mut self) {
+        let Some(discovery) = self.discovery.clone() else { return };
+        let nick = self.shared.nick.lock().to_string();
+        let me = Announcement { peer: self.shared.me, nick, addrs: vec![self.shared.addr.clone()] };
+        let (founding, findings) = (self.founding.take(), self.findings.clone());
+        self.tasks.start(Job::Seek, async move {
+            announce(discovery, me, founding, findings).await;
+            Ended::Other
+        });
+    }
+}

@@ -1,0 +1,119 @@
+//! Discovery: how a member that was told no address finds the others, chosen by the profile's table `discovery`.
+//!
+//! How a program uses it, when it was given no `--join`:
+//! 1. [`lookup`](Discovery::lookup); somebody there: join through them.
+//! 2. Nobody: listen, take the [`founding`](Discovery::founding) guard, and look again, for another program may have
+//!    founded the group while this one waited. Somebody there now: drop the guard and join.
+//! 3. Still nobody: found the group, [`announce`](Discovery::announce), and only then drop the guard.
+//!
+//! So two programs that start at the same moment never found two groups. An error of `lookup` means that the service
+//! is down, not that nobody is there.
+
+mod fixed;
+mod local;
+mod runtime;
+
+use std::fmt;
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use tertulia_core::id::PeerId;
+
+use crate::link::Locator;
+
+pub use fixed::{Fixed, FixedConfig};
+pub use local::{Local, LocalConfig};
+pub use runtime::runtime_dir;
+
+/// Names of the discoveries here.
+pub mod kind {
+    /// A list in the profile; an empty one finds nobody.
+    pub const STATIC: &str = "static";
+    /// Members of one machine, the default.
+    pub const LOCAL: &str = "local";
+}
+
+/// A service that cannot be asked.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DiscoveryError {
+    /// The service cannot be used.
+    #[error("discovery at {place}: {reason}; {remedy}")]
+    Down {
+        /// Which service.
+        place: String,
+        /// What is wrong.
+        reason: String,
+        /// What to do.
+        remedy: String,
+    },
+    /// Another program holds the founding guard and does not let go.
+    #[error(
+        "discovery at {0}: another program has been founding this group for too long; stop it or try again"
+    )]
+    Busy(String),
+}
+
+/// What a member tells others about itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Announcement {
+    /// Who it is.
+    pub peer: PeerId,
+    /// Its nick, for people.
+    pub nick: String,
+    /// Where it can be reached.
+    pub addrs: Vec<Locator>,
+}
+
+/// While it is held, nobody who asks the same service founds the same group.
+pub struct Founding {
+    _guard: Option<Box<dyn Send + Sync>>,
+}
+
+impl Founding {
+    /// A guard that lasts as long as `guard` lives.
+    #[must_use]
+    pub fn held(guard: impl Send + Sync + 'static) -> Self {
+        Founding { _guard: Some(Box::new(guard)) }
+    }
+
+    /// The guard of a service that cannot keep others from founding.
+    #[must_use]
+    pub const fn unguarded() -> Self {
+        Founding { _guard: None }
+    }
+}
+
+impl fmt::Debug for Founding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Founding")
+    }
+}
+
+/// Finds members of one group.
+#[async_trait]
+pub trait Discovery: Send + Sync {
+    /// The name that it is registered by.
+    fn kind(&self) -> &'static str;
+
+    /// Where members can be reached, this one excepted. Some may be gone: try one after the other.
+    ///
+    /// # Errors
+    /// When the service cannot be asked.
+    async fn lookup(&self) -> Result<Vec<Locator>, DiscoveryError>;
+
+    /// Makes this member findable until [`withdraw`](Discovery::withdraw) or the end of the process; the latest
+    /// announcement replaces earlier ones.
+    ///
+    /// # Errors
+    /// When the service cannot be told.
+    async fn announce(&self, me: &Announcement) -> Result<(), DiscoveryError>;
+
+    /// Makes this member unfindable again.
+    async fn withdraw(&self);
+
+    /// Waits for the right to found the group.
+    ///
+    /// # Errors
+    /// When the service cannot be asked, or another program founds for longer than is plausible.
+    async fn founding(&self) -> Result<Founding, DiscoveryError>;
+}

@@ -1,0 +1,261 @@
+//! All seams of a program.
+
+use std::sync::Arc;
+
+use figment::value::Dict;
+use serde::{Deserialize, Serialize};
+use tertulia_core::id::GroupId;
+use tertulia_core::topology::Topology;
+
+use super::seam::{RegistryError, Seam};
+use crate::codec::{self, Codec, Json, Postcard};
+use crate::crypto::{noise, plain};
+use crate::discovery::{self, Discovery, Fixed, FixedConfig, Local, LocalConfig, runtime_dir};
+use crate::link::{Crypto, CryptoCheck, Transport};
+use crate::profile::{Profile, ProfileError};
+use crate::store::{self, FileStore, MemoryStore, Store, StorePlace, data_home};
+
+/// What a codec is built for: the longest payload.
+#[derive(Clone, Copy, Debug)]
+pub struct CodecPlace {
+    /// `limits.message`, in bytes.
+    pub limit: usize,
+}
+
+/// What a discovery is built for.
+#[derive(Clone, Debug)]
+pub struct DiscoveryPlace {
+    /// The group to find.
+    pub group: GroupId,
+    /// The scheme of addresses without one.
+    pub transport: String,
+    /// The folder through which programs of this machine meet.
+    pub runtime: std::path::PathBuf,
+}
+
+/// Every kind of plug-in, by name. Built in `main` and handed to what assembles a node.
+pub struct Registry {
+    /// Who is whose neighbour.
+    pub topology: Seam<Box<dyn Topology>>,
+    /// What links run over.
+    pub transport: Seam<Arc<dyn Transport>>,
+    /// What protects links.
+    pub crypto: Seam<Arc<dyn Crypto>>,
+    /// How payloads are written.
+    pub codec: Seam<Arc<dyn Codec>, CodecPlace>,
+    /// How members are found.
+    pub discovery: Seam<Arc<dyn Discovery>, DiscoveryPlace>,
+    /// What is kept between runs; chosen by `node.store`.
+    pub store: Seam<Arc<dyn Store>, StorePlace>,
+}
+
+/// The options of both suites here. `noise` takes the permission as well, so that one line changes the suite.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct SuiteConfig {
+    /// Links may run without encryption.
+    allow_plaintext: bool,
+}
+
+/// A table without options.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NoOptions {}
+
+impl Registry {
+    /// A registry of nothing.
+    #[must_use]
+    pub const fn empty() -> Self {
+        Registry {
+            topology: Seam::new("topology"),
+            transport: Seam::new("transport"),
+            crypto: Seam::new("crypto"),
+            codec: Seam::new("codec"),
+            discovery: Seam::new("discovery"),
+            store: Seam::new("store"),
+        }
+    }
+
+    /// Checks every choice of the profile and its options. All but the store are built and thrown away, for a builder
+    /// may object to values; builders do no I/O.
+    ///
+    /// # Errors
+    /// The line to correct.
+    pub fn check(&self, profile: &Profile) -> Result<(), ProfileError> {
+        self.topology.build(profile, &())?;
+        self.transport.build(profile, &())?;
+        self.crypto.build(profile, &())?;
+        self.build_codec(profile)?;
+        self.build_discovery(profile, GroupId::default())?;
+        self.store.check(profile)
+    }
+
+    /// Seams and what is registered in them: name, kinds and each kind's options with defaults.
+    #[must_use]
+    pub fn list(&self) -> Vec<(&'static str, Vec<(String, Dict)>)> {
+        fn entries<T, Cx>(seam: &Seam<T, Cx>) -> (&'static str, Vec<(String, Dict)>) {
+            let all = seam.kinds().map(|k| (k.to_owned(), seam.defaults(k).cloned().unwrap_or_default()));
+            (seam.name(), all.collect())
+        }
+        vec![
+            entries(&self.topology),
+            entries(&self.transport),
+            entries(&self.crypto),
+            entries(&self.codec),
+            entries(&self.discovery),
+            entries(&self.store),
+        ]
+    }
+
+    /// The options of a plug-in and their defaults, by the profile's table and the plug-in's name.
+    #[must_use]
+    pub fn defaults(&self, table: &str, kind: &str) -> Option<Dict> {
+        match table {
+            "topology" => self.topology.defaults(kind).cloned(),
+            "transport" => self.transport.defaults(kind).cloned(),
+            "crypto" => self.crypto.defaults(kind).cloned(),
+            "codec" => self.codec.defaults(kind).cloned(),
+            "discovery" => self.discovery.defaults(kind).cloned(),
+            // Not yet a seam: one policy, without options.
+            "policy" => Some(Dict::new()),
+            _ => None,
+        }
+    }
+
+    /// The profile's codec.
+    ///
+    /// # Errors
+    /// The line to correct.
+    pub fn build_codec(&self, profile: &Profile) -> Result<Arc<dyn Codec>, ProfileError> {
+        self.codec.build(profile, &CodecPlace { limit: profile.limits.message.bytes() })
+    }
+
+    /// The profile's discovery for `group`; folders are found through this process's environment.
+    ///
+    /// # Errors
+    /// The line to correct.
+    pub fn build_discovery(
+        &self,
+        profile: &Profile,
+        group: GroupId,
+    ) -> Result<Arc<dyn Discovery>, ProfileError> {
+        let runtime = runtime_dir(|name| std::env::var_os(name));
+        let transport = profile.transport.kind.clone();
+        self.discovery.build(profile, &DiscoveryPlace { group, transport, runtime })
+    }
+
+    /// The profile's store, its data directory found through this process's environment and locked.
+    ///
+    /// # Errors
+    /// The line to correct, also when the data directory is taken.
+    pub fn build_store(&self, profile: &Profile) -> Result<Arc<dyn Store>, ProfileError> {
+        let place = StorePlace {
+            explicit: profile.node.data_dir.clone(),
+            home: data_home(|name| std::env::var_os(name)).ok(),
+            group: profile.group.name.clone(),
+        };
+        self.store.build(profile, &place)
+    }
+}
+
+/// A registry of what the framework itself brings: crypto `noise` and `plain`, codecs `postcard` and `json`, discovery
+/// `static` and `local`, stores `file` and `memory`. Topologies and transports come from their own crates.
+///
+/// # Errors
+/// None, as long as the names here differ.
+pub fn built_in() -> Result<Registry, RegistryError> {
+    let mut all = Registry::empty();
+    all.crypto
+        .add(noise::KIND, SuiteConfig::default(), |c, ()| checked(noise::build(&noise::Config {}), c))?
+        .add(plain::KIND, SuiteConfig::default(), |c, ()| checked(plain::build(&plain::Config {}), c))?;
+    all.codec
+        .add(codec::kind::POSTCARD, NoOptions {}, |_, at| {
+            ok::<Arc<dyn Codec>>(Arc::new(Postcard::new(at.limit)))
+        })?
+        .add(codec::kind::JSON, NoOptions {}, |_, at| ok::<Arc<dyn Codec>>(Arc::new(Json::new(at.limit))))?;
+    all.discovery
+        .add(discovery::kind::STATIC, FixedConfig::default(), |c: FixedConfig, at| {
+            Fixed::build(&c, &at.transport).map(|d| Arc::new(d) as Arc<dyn Discovery>)
+        })?
+        .add(discovery::kind::LOCAL, LocalConfig::default(), |_, at| {
+            ok::<Arc<dyn Discovery>>(Arc::new(Local::new(&at.runtime, &at.group)))
+        })?;
+    all.store
+        .add(store::kind::FILE, NoOptions {}, |_, at| {
+            FileStore::open(at).map(|s| Arc::new(s) as Arc<dyn Store>)
+        })?
+        .add(store::kind::MEMORY, NoOptions {}, |_, _| {
+            ok::<Arc<dyn Store>>(Arc::new(MemoryStore::default()))
+        })?;
+    Ok(all)
+}
+
+fn ok<T>(plugin: T) -> Result<T, std::convert::Infallible> {
+    Ok(plugin)
+}
+
+/// The suite, if it has no objection to the profile.
+fn checked(suite: Arc<dyn Crypto>, config: SuiteConfig) -> Result<Arc<dyn Crypto>, String> {
+    suite.check(&CryptoCheck { allow_plaintext: config.allow_plaintext })?;
+    Ok(suite)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::profile::Sources;
+
+    fn profile(set: &[&str]) -> Profile {
+        let mut sources =
+            Sources::new(&[]).text("p.toml", "[group]\nname = \"g\"\nsecret = \"correct horse battery\"\n");
+        for set in set {
+            sources = sources.set(set).unwrap();
+        }
+        Profile::load(&sources).unwrap()
+    }
+
+    #[test]
+    fn plug_ins_are_built_by_name() {
+        let all = built_in().unwrap();
+        assert_eq!(all.crypto.build(&profile(&[]), &()).unwrap().kind(), "noise");
+        assert_eq!(all.build_codec(&profile(&["codec.kind=json"])).unwrap().kind(), "json");
+        assert_eq!(all.build_store(&profile(&["node.store=memory"])).unwrap().kind(), "memory");
+        let found = all.build_discovery(&profile(&["discovery.kind=static"]), GroupId([0; 32])).unwrap();
+        assert_eq!(found.kind(), "static");
+        assert_eq!(all.list().len(), 6);
+        let error = all.check(&profile(&[])).unwrap_err().to_string();
+        assert!(error.contains("there is no topology `ring`; there are none to choose from"), "{error}");
+    }
+
+    #[test]
+    fn plaintext_needs_leave() {
+        let all = built_in().unwrap();
+        let error =
+            all.crypto.build(&profile(&["crypto.kind=plain"]), &()).map(|_| ()).unwrap_err().to_string();
+        assert!(error.starts_with("option --set crypto.kind: crypto.kind: "), "{error}");
+        assert!(error.contains("crypto.allow_plaintext = true"), "{error}");
+        let leave = profile(&["crypto.kind=plain", "crypto.allow_plaintext=true"]);
+        assert_eq!(all.crypto.build(&leave, &()).unwrap().kind(), "plain");
+    }
+
+    #[test]
+    fn a_taken_data_directory_names_the_option() {
+        let all = built_in().unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().to_str().unwrap();
+        let sources = Sources::new(&[])
+            .text("p.toml", "[group]\nname = \"g\"\nsecret = \"correct horse battery\"\n")
+            .option("--data-dir", "node.data_dir", path);
+        let profile = Profile::load(&sources).unwrap();
+        let held = all.build_store(&profile).unwrap();
+        assert_eq!(held.folder(), Some(folder.path()));
+        let error = all.build_store(&profile).map(|_| ()).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            format!(
+                "option --data-dir: node.data_dir: {path}: another running member uses this data directory; \
+                 stop it, or choose another with --data-dir"
+            )
+        );
+    }
+}
