@@ -94,10 +94,7 @@ impl TransportError {
             | K::BrokenPipe
             | K::UnexpectedEof
             | K::NotConnected => TransportCode::Closed,
-<<<<<<< HEAD
-=======
             K::InvalidInput => TransportCode::BadAddress,
->>>>>>> profile
             K::OutOfMemory | K::QuotaExceeded => TransportCode::Exhausted,
             // EMFILE and ENFILE have no kind of their own yet.
             _ if matches!(error.raw_os_error(), Some(23 | 24)) => TransportCode::Exhausted,
