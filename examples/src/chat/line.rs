@@ -95,10 +95,11 @@ fn unknown(name: &str, rest: &str) -> Line {
         let usage = COMMANDS.iter().find(|(usage, _)| usage[1..].starts_with(name)).map_or("/help", |c| c.0);
         return wrong("bad-command", format!("/{name} does not take `{rest}`"), format!("write {usage}"));
     }
-    let hint = match near::nearest(name, names) {
-        Some(near) => format!("did you mean /{near}? // begins a message with a slash"),
-        None => "/help lists the commands; // begins a message with a slash".into(),
-    };
+    // When no command is really near, the one that begins alike is the nearest, and /help after that.
+    let alike = |command: &&str| command.chars().zip(name.chars()).take_while(|(a, b)| a == b).count();
+    let begins = names.into_iter().filter(|command| alike(command) > 0).max_by_key(alike);
+    let near = near::nearest(name, names).or(begins).unwrap_or("help");
+    let hint = format!("did you mean /{near}? // begins a message with a slash");
     wrong("unknown-command", format!("there is no command /{name}"), hint)
 }
 
@@ -140,6 +141,7 @@ mod tests {
         assert_eq!((code, &*reason), ("unknown-command", "there is no command /pers"));
         assert!(hint.contains("did you mean /peers?"), "{hint}");
         assert!(wrong("/xyzzyx").2.contains("/help"));
+        assert!(wrong("/quitting-now").2.contains("/quit"));
         assert_eq!(wrong("/").0, "unknown-command");
         assert_eq!(
             wrong("/msg eva"),
