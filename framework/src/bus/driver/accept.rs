@@ -166,7 +166,8 @@ impl Driver {
         let reader = RecordReader::new(opener);
         self.tasks.start(Job::Reader(id), async move {
             read(id, rx, reader, caps.max_record, arrivals).await;
-            Ended::Reader(id)
+            // Its end is its last arrival, behind all frames.
+            Ended::Other
         });
         self.tasks
             .start(Job::Writer(id), async move { Ended::Writer(id, write(tx, writer, outbound).await) });
