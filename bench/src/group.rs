@@ -32,8 +32,8 @@ pub struct Shape {
 impl Shape {
     fn topology(&self) -> Result<Box<dyn Topology>, Failure> {
         match self.topology.as_str() {
-            ring::KIND => Ok(ring::build(&ring::Config::default())),
-            ring::KIND_REDUNDANT => Ok(ring::build_redundant(&ring::RedundantConfig::default())),
+            ring::KIND => Ok(ring::build(ring::Config::default())),
+            ring::KIND_REDUNDANT => Ok(ring::build(ring::RedundantConfig::default())),
             other => Err(format!("no topology `{other}`: ring or redundant-ring").into()),
         }
     }

@@ -1,8 +1,11 @@
 //! Nodes of the bus over the memory and TCP transports.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
 mod common;
 mod exchange;
 mod hostile;
 mod lifetime;
+mod panics;
 mod pressure;
 mod requests;

@@ -39,8 +39,6 @@ use crate::topology::{Act, Ctx, Outbox, Topology, View};
 
 pub use self::base::Stats;
 
-/// Bytes committed after which neighbours are told at once.
-const TELL_AT: usize = 128 << 10;
 /// How often links are looked over.
 const TIDY: Duration = Duration::from_secs(1);
 
@@ -170,8 +168,8 @@ impl Engine {
         }
         match input {
             Input::Frame { link, frame } => self.on_frame(link, frame),
-            Input::Publish { to: None, count, body } => self.publish_group(count, &body),
-            Input::Publish { to: Some(to), count, body } => self.publish_direct(to, count, body),
+            Input::Publish { to: None, draft } => self.publish_group(draft),
+            Input::Publish { to: Some(to), draft } => self.publish_direct(to, draft),
             Input::LinkUp { link, peer, incarnation, dial } => self.on_link_up(link, peer, incarnation, dial),
             Input::LinkDown { link, reason } => self.on_link_down(link, reason),
             Input::DialFailed { dial, failure } => self.on_dial_failed(dial, failure),
@@ -461,7 +459,8 @@ impl Engine {
         }
         if self.roster.stamp != self.told {
             self.told = self.roster.stamp;
-            let urgent = news || self.delivery.untold >= TELL_AT;
+            // Senders wait for these answers: eight of them to a window.
+            let urgent = news || self.delivery.untold as u64 >= self.base.config.delivery.window.0 / 8;
             let wait = if urgent { Duration::ZERO } else { self.base.config.delivery.progress.0 };
             if urgent {
                 self.delivery.untold = 0;

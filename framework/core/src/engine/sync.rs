@@ -88,8 +88,7 @@ fn tell(base: &mut Base, roster: &Roster, peer: Peer) {
     let flag = |set: bool, bit: u8| if set { bit } else { 0 };
     let flags = flag(wanted, WANTED) | flag(me_member, MEMBER) | flag(complete, COMPLETE);
     let body = frame.finish(flags, since, base);
-    let pause =
-        base.config.delivery.progress.0 + Duration::from_nanos(body.len() as u64 * 1_000_000_000 / RATE);
+    let pause = Duration::from_nanos(body.len() as u64 * 1_000_000_000 / RATE);
     let now = base.now;
     if let Some(link) = base.links.get_mut(peer) {
         let wait = link.rtt.timeout(Duration::from_millis(200)) * (1 << link.sync.resends.min(5));

@@ -12,16 +12,18 @@ use tokio::time::timeout;
 use super::link::{read, write};
 use super::outbound::Outbound;
 use super::tasks::{Dialling, Ended, Job, Tasks};
-use super::{Driver, End, RawLink};
+use super::{CLOSE, Driver, End, RawLink};
 use crate::link::{
-    EstablishError, Link, Listener, Locator, RecordReader, RecordWriter, Refusal, Role, Session,
-    TransportCode, establish, refuse,
+    EstablishError, HandshakeError, Link, Listener, Locator, RecordReader, RecordWriter, Refusal, Role,
+    Session, Side, TransportCode, establish, refuse,
 };
 
 /// Connections that wait to be looked at.
 const BACKLOG: usize = 16;
 /// The pause after a failed accept: the system is short of something.
 const PAUSE: Duration = Duration::from_millis(100);
+/// Strangers are told of this often at most.
+const QUIET: Duration = Duration::from_secs(5);
 /// How long telling somebody that this node is busy may take.
 const TELL: Duration = Duration::from_secs(1);
 
@@ -103,7 +105,7 @@ impl Driver {
                 }
             };
             let link = establish(raw, Role::Initiator, &*crypto, &params, limit).await;
-            Ended::Dialled(dial, link.map(Box::new).map_err(|error| refused(&error, &addr)))
+            Ended::Dialled(dial, link.map(Box::new).map_err(|error| refused(&error)))
         });
     }
 
@@ -121,12 +123,31 @@ impl Driver {
                 tracing::info!(code = error.code(), %error, "a handshake failed");
                 if let EstablishError::Handshake(error) = &error {
                     self.twin(error.twin);
+                    self.tell_of_stranger(error);
                 }
             }
             Ended::Reader(link) => self.reader_ended(link, Down::Failed),
             Ended::Writer(link, why) => self.writer_ended(link, why),
             Ended::Other => {}
         }
+    }
+
+    /// Somebody whose profile differs from ours knocked: both sides should know why nothing comes of it. Told now and then
+    /// only, since anybody can knock.
+    fn tell_of_stranger(&mut self, error: &HandshakeError) {
+        let differs = matches!(
+            error.refusal,
+            Refusal::Version | Refusal::Suite | Refusal::WrongSecret | Refusal::Epoch
+        );
+        if !differs || error.side != Side::Us || self.now < self.quiet_until {
+            return;
+        }
+        self.quiet_until = self.now + QUIET;
+        self.event(&Event::Trouble {
+            code: error.code(),
+            reason: format!("somebody who wanted to join was refused: {}", error.refusal),
+            hint: error.hint(),
+        });
     }
 
     /// Another program holds our key: the lower run leaves.
@@ -166,7 +187,8 @@ impl Driver {
         let reader = RecordReader::new(opener);
         self.tasks.start(Job::Reader(id), async move {
             read(id, rx, reader, caps.max_record, arrivals).await;
-            Ended::Reader(id)
+            // Its end is its last arrival, behind all frames.
+            Ended::Other
         });
         self.tasks
             .start(Job::Writer(id), async move { Ended::Writer(id, write(tx, writer, outbound).await) });
@@ -187,8 +209,10 @@ impl Driver {
     fn writer_ended(&mut self, id: LinkId, why: Down) {
         let Some(entry) = self.links.get_mut(id) else { return };
         entry.writes = false;
-        // A link that closes waits until the other end has read all.
-        if !(entry.closing && entry.reads && why == Down::Closed) {
+        if entry.reads {
+            // What the other end sent before, a goodbye perhaps, is still to be read: its end will follow.
+            self.links.close(id, self.now + CLOSE);
+        } else {
             self.link_down(id, why);
         }
     }
@@ -211,7 +235,7 @@ impl Driver {
 }
 
 /// A refused dial as the engine knows it.
-fn refused(error: &EstablishError, addr: &Addr) -> Dialling {
+fn refused(error: &EstablishError) -> Dialling {
     let twin = match error {
         EstablishError::Handshake(error) => error.twin,
         _ => None,
@@ -219,7 +243,7 @@ fn refused(error: &EstablishError, addr: &Addr) -> Dialling {
     let failure = match error {
         EstablishError::Handshake(error) => DialFailure::Refused {
             code: error.code(),
-            reason: format!("{addr} {error}"),
+            reason: error.to_string(),
             fatal: matches!(
                 error.refusal,
                 Refusal::Version
