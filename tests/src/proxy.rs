@@ -15,6 +15,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::fault::Fault;
+use crate::wait::soon;
 
 /// Records that pass between two faults of one direction, at most.
 const SPACING: usize = 60;
@@ -48,7 +49,7 @@ struct Shared {
     faults: Mutex<BTreeMap<Fault, u64>>,
     /// Connections that became links once faults had begun.
     remade: AtomicU64,
-    tapes: Mutex<Vec<Tape>>,
+    tapes: watch::Sender<Vec<Tape>>,
 }
 
 /// How one direction of a connection ended.
@@ -73,7 +74,7 @@ impl Proxy {
             stalled: watch::Sender::new(false),
             faults: Mutex::default(),
             remade: AtomicU64::new(0),
-            tapes: Mutex::default(),
+            tapes: watch::Sender::default(),
         });
         let accepts = tokio::spawn(accept(listener, shared.clone()));
         Arc::new(Proxy { addr, shared, accepts })
@@ -126,10 +127,11 @@ impl Proxy {
         self.shared.remade.load(Ordering::SeqCst)
     }
 
-    /// What passed the connections that are over.
-    #[must_use]
-    pub fn tapes(&self) -> Vec<Tape> {
-        self.shared.tapes.lock().clone()
+    /// What passed the connections that are over, as soon as these are `least`.
+    pub async fn tapes(&self, least: usize) -> Vec<Tape> {
+        let mut tapes = self.shared.tapes.subscribe();
+        let enough = soon("tapes", tapes.wait_for(|tapes| tapes.len() >= least)).await;
+        enough.unwrap().clone()
     }
 }
 
@@ -175,7 +177,7 @@ async fn pass(near: TcpStream, far: TcpStream, number: u64, shared: &Shared) {
         }
     }
     if shared.records.load(Ordering::SeqCst) {
-        shared.tapes.lock().push(Tape { forth, back });
+        shared.tapes.send_modify(|tapes| tapes.push(Tape { forth, back }));
     }
 }
 
