@@ -1,3 +1,4 @@
 //! What the chat programs share.
 
+pub mod chat;
 pub mod cli;

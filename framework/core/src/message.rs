@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use crate::parcel;
 use crate::wire::{Reader, WireError};
 
 /// Bytes of a message's header: kind, planned time, length of the room, length of the payload.
@@ -55,6 +56,77 @@ impl core::fmt::Debug for Room {
     }
 }
 
+/// Consecutive messages being gathered for a parcel. There is room before them for the parcel's header, so that
+/// signing copies nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Draft {
+    bytes: Vec<u8>,
+    count: u32,
+}
+
+impl Default for Draft {
+    fn default() -> Self {
+        Draft::new(0)
+    }
+}
+
+impl Draft {
+    /// No messages yet, and memory for `body` bytes of them.
+    #[must_use]
+    pub fn new(body: usize) -> Self {
+        let mut bytes = Vec::with_capacity(parcel::HEADER + body + parcel::SIGNATURE);
+        bytes.resize(parcel::HEADER, 0);
+        Draft { bytes, count: 0 }
+    }
+
+    /// `count` messages that were gathered, and sealed, elsewhere.
+    #[must_use]
+    pub fn sealed(count: u32, body: &[u8]) -> Self {
+        let mut draft = Draft::new(body.len());
+        draft.bytes.extend_from_slice(body);
+        draft.count = count;
+        draft
+    }
+
+    /// Adds a message.
+    pub fn push(&mut self, room: &Room, kind: u16, planned_us: u64, payload: &[u8]) {
+        if self.count == 0 {
+            self.bytes.reserve_exact(encoded_len(room, payload) + parcel::SIGNATURE);
+        }
+        encode(&mut self.bytes, room, kind, planned_us, payload);
+        self.count += 1;
+    }
+
+    /// How many messages there are.
+    #[must_use]
+    pub fn count(&self) -> u32 {
+        self.count
+    }
+
+    /// Bytes of the messages.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.bytes.len() - parcel::HEADER
+    }
+
+    /// True when there are no messages.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// The messages.
+    #[must_use]
+    pub fn body(&self) -> &[u8] {
+        &self.bytes[parcel::HEADER..]
+    }
+
+    /// The room for the header, and the messages.
+    pub(crate) fn into_bytes(self) -> Vec<u8> {
+        self.bytes
+    }
+}
+
 /// Bytes that a message takes in a parcel's body.
 #[must_use]
 pub fn encoded_len(room: &Room, payload: &[u8]) -> usize {
@@ -62,7 +134,7 @@ pub fn encoded_len(room: &Room, payload: &[u8]) -> usize {
 }
 
 /// Appends a message to a parcel's body.
-pub fn encode(out: &mut Vec<u8>, room: &Room, kind: u16, planned_us: u64, payload: &[u8]) {
+fn encode(out: &mut Vec<u8>, room: &Room, kind: u16, planned_us: u64, payload: &[u8]) {
     out.reserve(encoded_len(room, payload));
     out.extend_from_slice(&kind.to_le_bytes());
     out.extend_from_slice(&planned_us.to_le_bytes());

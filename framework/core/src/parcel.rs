@@ -20,11 +20,11 @@
 //! | 136 | 8 | incarnation before this one, 0 for none |
 //! | 144 | 8 | last number of the stream before this one |
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{BufMut, Bytes};
 
 use crate::auth::{Auth, Signature};
 use crate::id::{Digest, Incarnation, PeerId};
-use crate::message;
+use crate::message::{self, Draft};
 use crate::wire::{Reader, WireError};
 
 /// The version of this layout.
@@ -92,15 +92,15 @@ pub struct Parcel {
 }
 
 impl Parcel {
-    /// Makes and signs a parcel.
+    /// Makes and signs a parcel of the draft's messages, in the draft's memory.
     #[must_use]
-    pub fn sign(header: Header, body: &[u8], auth: &dyn Auth) -> (Parcel, Digest) {
-        let mut out = BytesMut::with_capacity(HEADER + body.len() + SIGNATURE);
-        write_header(&mut out, &header, body.len() as u32);
-        out.extend_from_slice(body);
+    pub fn sign(header: Header, draft: Draft, auth: &dyn Auth) -> (Parcel, Digest) {
+        let len = draft.len() as u32;
+        let mut out = draft.into_bytes();
+        write_header(&mut out[..HEADER], &header, len);
         let digest = auth.digest(&[&out]);
         out.extend_from_slice(&auth.sign(&digest));
-        (Parcel { header, bytes: out.freeze() }, digest)
+        (Parcel { header, bytes: Bytes::from(out) }, digest)
     }
 
     /// Reads a parcel. Lengths and codes are checked, the signature is not.
@@ -183,7 +183,7 @@ impl Parcel {
     }
 }
 
-fn write_header(out: &mut BytesMut, h: &Header, body: u32) {
+fn write_header(mut out: &mut [u8], h: &Header, body: u32) {
     let scope = match h.scope {
         Scope::Group => 0,
         Scope::Direct(_) => 1,

@@ -16,6 +16,7 @@ use crate::counters::Counters;
 use crate::invariants::{Invariant, SETTLED};
 use crate::oracle::{Expect, Violation};
 use crate::sim::{Sim, SimConfig};
+use crate::tap::Watch;
 
 /// What can be done to a small group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -208,10 +209,22 @@ pub fn run_schedule(
     schedule: &Schedule,
     make: Topologies<'_>,
 ) -> (Vec<Violation>, Counters, Vec<u64>) {
+    run_watched(explorer, schedule, make, None)
+}
+
+/// The same, watched.
+#[must_use]
+pub fn run_watched(
+    explorer: &Explorer,
+    schedule: &Schedule,
+    make: Topologies<'_>,
+    watch: Option<Box<dyn Watch>>,
+) -> (Vec<Violation>, Counters, Vec<u64>) {
     const CALM: Duration = Duration::from_secs(1);
     let seed = schedule.seed;
     let factory = |node| make(seed, node);
     let mut sim = Sim::new(explorer.sim.seeded(seed), &factory);
+    sim.set_watch(watch);
     let mut rng = NodeRng::fork(seed, 11);
     let founder = sim.found();
     sim.join_many(schedule.start - 1, &[founder]);
@@ -254,8 +267,14 @@ pub fn run_schedule(
     (violations, sim.counters().clone(), counts)
 }
 
-/// One event, and a message of somebody just before it.
+/// One event, and a message of somebody just before it. Nobody goes before somebody else is a member: newcomers
+/// would be left alone with addresses at which nobody answers.
 fn strike(sim: &mut Sim<'_>, act: Act, rng: &mut NodeRng) {
+    let ready = |sim: &Sim<'_>| sim.members().filter(|&n| sim.ready_at(n).is_some()).count();
+    let limit = sim.now() + Duration::from_secs(10);
+    while act != Act::Join && ready(sim) < 2 && sim.now() < limit {
+        sim.run_messages(1, limit);
+    }
     let mut members: Vec<u32> = sim.members().collect();
     rng.shuffle(&mut members);
     if let Some(&speaker) = members.iter().find(|&&n| sim.ready_at(n).is_some()) {

@@ -26,6 +26,7 @@
 //! taken for what it is, alive. It forwards data only as far as it takes it, which a topology sees as loss and repairs.
 //! Other subscribers of the same node wait with it, so drop a subscription that is no longer read.
 
+mod assemble;
 mod book;
 mod builder;
 mod driver;

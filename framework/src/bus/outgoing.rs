@@ -7,10 +7,9 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use bytes::Bytes;
 use parking_lot::Mutex;
 use tertulia_core::id::{Incarnation, MessageId, PeerId};
-use tertulia_core::message::{self, Room};
+use tertulia_core::message::{self, Draft, Room};
 use tertulia_core::parcel::BODY_TARGET;
 use tokio::sync::Notify;
 
@@ -21,10 +20,8 @@ use super::error::PublishError;
 pub(crate) struct Body {
     /// The recipient, or the group.
     pub(crate) to: Option<PeerId>,
-    /// How many messages.
-    pub(crate) count: u32,
     /// The messages.
-    pub(crate) bytes: Bytes,
+    pub(crate) draft: Draft,
 }
 
 /// Where a node stands, as far as publishing is concerned.
@@ -74,34 +71,29 @@ struct Stream {
     /// Messages numbered so far.
     seq: u64,
     /// Bodies that nothing more fits into.
-    full: VecDeque<(u32, Vec<u8>)>,
-    forming: Vec<u8>,
-    count: u32,
+    full: VecDeque<Draft>,
+    forming: Draft,
 }
 
 impl Stream {
     fn is_empty(&self) -> bool {
-        self.count == 0 && self.full.is_empty()
+        self.forming.is_empty() && self.full.is_empty()
     }
 
-    fn add(&mut self, len: usize, write: impl FnOnce(&mut Vec<u8>)) -> u64 {
-        if self.count > 0 && self.forming.len() + len > BODY_TARGET {
+    fn add(&mut self, len: usize, write: impl FnOnce(&mut Draft)) -> u64 {
+        if !self.forming.is_empty() && self.forming.len() + len > BODY_TARGET {
             // More than one body waits: the next one will be large too.
-            let next = Vec::with_capacity(BODY_TARGET);
-            self.full.push_back((self.count, std::mem::replace(&mut self.forming, next)));
-            self.count = 0;
+            let next = Draft::new(BODY_TARGET.max(len));
+            self.full.push_back(std::mem::replace(&mut self.forming, next));
         }
         write(&mut self.forming);
-        self.count += 1;
         self.seq += 1;
         self.seq
     }
 
-    fn take(&mut self) -> Option<(u32, Vec<u8>)> {
-        self.full.pop_front().or_else(|| {
-            let count = std::mem::take(&mut self.count);
-            (count > 0).then(|| (count, std::mem::take(&mut self.forming)))
-        })
+    fn take(&mut self) -> Option<Draft> {
+        let some = !self.forming.is_empty();
+        self.full.pop_front().or_else(|| some.then(|| std::mem::take(&mut self.forming)))
     }
 }
 
@@ -158,7 +150,7 @@ impl Outgoing {
                 stream
             }
         };
-        let seq = stream.add(len, |out| message::encode(out, room, kind, planned_us, payload));
+        let seq = stream.add(len, |draft| draft.push(room, kind, planned_us, payload));
         state.bytes += len;
         let wanted = if to.is_none() { state.wants.0 } else { state.wants.1 };
         if wanted {
@@ -201,9 +193,9 @@ impl Outgoing {
     /// The next body for the group.
     pub(crate) fn take_group(&self) -> Option<Body> {
         let mut state = self.state.lock();
-        let (count, bytes) = state.group.take()?;
-        self.took(state, bytes.len());
-        Some(Body { to: None, count, bytes: bytes.into() })
+        let draft = state.group.take()?;
+        self.took(state, draft.len());
+        Some(Body { to: None, draft })
     }
 
     /// The next body for one member that is open to more; recipients take turns.
@@ -213,12 +205,12 @@ impl Outgoing {
         let at = state.turns.iter().position(&open)?;
         let to = state.turns.remove(at)?;
         let stream = state.direct.get_mut(&to)?;
-        let (count, bytes) = stream.take()?;
+        let draft = stream.take()?;
         if !stream.is_empty() {
             state.turns.push_back(to);
         }
-        self.took(guard, bytes.len());
-        Some(Body { to: Some(to), count, bytes: bytes.into() })
+        self.took(guard, draft.len());
+        Some(Body { to: Some(to), draft })
     }
 
     fn took(&self, mut state: parking_lot::MutexGuard<'_, State>, len: usize) {

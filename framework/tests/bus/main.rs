@@ -1,5 +1,7 @@
 //! Nodes of the bus over the memory and TCP transports.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
 mod common;
 mod exchange;
 mod hostile;

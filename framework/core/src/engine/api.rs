@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use crate::frame::{Frame, Lane};
 use crate::id::{Incarnation, MessageId, Peer, PeerId};
-use crate::message::Messages;
+use crate::message::{Draft, Messages};
 use crate::parcel::Parcel;
 use crate::peers::Addr;
 
@@ -59,14 +59,12 @@ pub enum Input {
         /// What.
         frame: Frame,
     },
-    /// Consecutive messages of this node, encoded (see [`message`](crate::message)), to be made a parcel.
+    /// Consecutive messages of this node, to be made a parcel.
     Publish {
         /// The recipient, or the group.
         to: Option<PeerId>,
-        /// How many messages.
-        count: u32,
         /// The messages.
-        body: Bytes,
+        draft: Draft,
     },
     /// The driver's other addresses changed: where this node can be dialled.
     Addrs(Vec<Addr>),

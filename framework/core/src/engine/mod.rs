@@ -168,8 +168,8 @@ impl Engine {
         }
         match input {
             Input::Frame { link, frame } => self.on_frame(link, frame),
-            Input::Publish { to: None, count, body } => self.publish_group(count, &body),
-            Input::Publish { to: Some(to), count, body } => self.publish_direct(to, count, body),
+            Input::Publish { to: None, draft } => self.publish_group(draft),
+            Input::Publish { to: Some(to), draft } => self.publish_direct(to, draft),
             Input::LinkUp { link, peer, incarnation, dial } => self.on_link_up(link, peer, incarnation, dial),
             Input::LinkDown { link, reason } => self.on_link_down(link, reason),
             Input::DialFailed { dial, failure } => self.on_dial_failed(dial, failure),

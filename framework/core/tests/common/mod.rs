@@ -13,7 +13,7 @@ use tertulia_core::engine::api::{DialFailure, Down, Event, Input, LinkId, Output
 use tertulia_core::engine::{Engine, Setup};
 use tertulia_core::frame::Frame;
 use tertulia_core::id::{Digest, Incarnation, Peer, PeerId, SealKey};
-use tertulia_core::message::{self, Room};
+use tertulia_core::message::{Draft, Room};
 use tertulia_core::peers::PeerTable;
 use tertulia_core::rng::{NodeRng, mix};
 use tertulia_core::time::Instant;
@@ -182,9 +182,9 @@ impl Net {
     }
 
     pub(crate) fn say(&mut self, n: usize, to: Option<usize>, text: &str) {
-        let mut body = Vec::new();
-        message::encode(&mut body, &Room::default(), 0, 0, text.as_bytes());
-        self.input(n, Input::Publish { to: to.map(id_of), count: 1, body: body.into() });
+        let mut draft = Draft::default();
+        draft.push(&Room::default(), 0, 0, text.as_bytes());
+        self.input(n, Input::Publish { to: to.map(id_of), draft });
     }
 
     fn drain(&mut self, n: usize) {

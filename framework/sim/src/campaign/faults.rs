@@ -95,6 +95,20 @@ impl Faults {
         }
     }
 
+    /// The mixes above by name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Some(match name {
+            "calm" => Faults::default(),
+            "churn" => Faults::churn(),
+            "lossy" => Faults::lossy(),
+            "partitions" => Faults::partitions(),
+            "freezes" => Faults::freezes(),
+            "everything" => Faults::everything(),
+            _ => return None,
+        })
+    }
+
     fn rates(&self) -> [(Kind, f64); 7] {
         [
             (Kind::Crash, self.churn),

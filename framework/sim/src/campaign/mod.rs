@@ -18,6 +18,7 @@ pub use run::{RunReport, run_guarded, run_one, run_watched};
 pub(crate) use run::{check, guard, payload};
 
 use crate::invariants::{ALWAYS, Invariant, SETTLED};
+use crate::network::{Latency, Network};
 use crate::oracle::Expect;
 use crate::planted::Plant;
 use crate::sim::SimConfig;
@@ -67,6 +68,25 @@ impl Default for Campaign {
             settled: SETTLED.to_vec(),
             plant: None,
         }
+    }
+}
+
+impl Campaign {
+    /// A campaign that differs from seed to seed: 3 to 64 members (mostly few), latencies of all kinds, nodes that
+    /// come back at their old address or at another.
+    #[must_use]
+    pub fn varied(faults: &Faults, seed: u64) -> Self {
+        let ms = Duration::from_millis;
+        let sizes = [3, 4, 5, 6, 8, 12, 16, 24, 5, 7, 32, 64];
+        let latency = match seed % 3 {
+            0 => Latency::Fixed(ms(10)),
+            1 => Latency::Uniform(ms(1), ms(40)),
+            _ => Latency::Pair { min: ms(2), max: ms(80), jitter: 0.2 },
+        };
+        let network = Network { latency, ..Network::default() };
+        let sim = SimConfig { network, new_port: seed.is_multiple_of(5), ..SimConfig::default() };
+        let nodes = sizes[(seed % sizes.len() as u64) as usize];
+        Campaign { nodes, sim, faults: faults.clone(), ..Campaign::default() }
     }
 }
 

@@ -97,6 +97,8 @@ pub fn run_watched(
     let settled_after = settled.then(|| sim.now().since(began));
     if settled {
         last_word(&mut sim, campaign, &mut violations);
+        // A suspicion in passing is no harm; it must not last.
+        sim.run_while(LOOK, LAST_WORD, |sim| is_settled(sim, campaign));
     }
     check(&sim, &campaign.settled, &mut violations);
     let verdict = judge(&sim, campaign);

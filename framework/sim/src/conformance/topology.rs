@@ -1,5 +1,22 @@
 //! The suite for topologies.
 //!
+//! | check | what it asks |
+//! |---|---|
+//! | `view` | the name is one, and views name only who is known |
+//! | `alone` | a founder without anybody works and leaves |
+//! | `joins in turn`, `joins at once` | newcomers become members through any member |
+//! | `one nick for all` | nicks end up unique |
+//! | `broadcast` | everything reaches everybody once, in order |
+//! | `leaves` | the founder goes first, then half of the others; nothing is lost |
+//! | `quiet` | after five quiet minutes a message arrives at once |
+//! | `loss` | frames are lost, doubled, out of order; links break |
+//! | `churn` | nodes die and come back with the same key, join and leave |
+//! | `partition` | halves lose sight of each other and meet again |
+//! | `frozen` | nodes stand still and go on |
+//! | `garbage` | frames of its own kind that make no sense |
+//! | `spurious deadlines` | wake-ups that nobody asked for |
+//! | `determinism` | the same seed gives the same run |
+//!
 //! ```
 //! use tertulia_sim::conformance::{FullMesh, topology};
 //!

@@ -1,7 +1,8 @@
 //! Rings: what Zave showed that Chord's ring must keep, and what it must become.
 //!
-//! A member's successors are those of its neighbours (as its view names them) that follow it clockwise by id; its best
-//! successor is the first of them that runs. Following best successors from any member leads onto a ring.
+//! A member's successors are those of its neighbours, nearest first, whose role in its view is `successor`; where
+//! there is no such role, whoever follows it clockwise by id. Its best successor is the first of them that runs.
+//! Following best successors from any member leads onto a ring.
 
 use std::collections::BTreeMap;
 
@@ -11,22 +12,35 @@ use super::{broken, correct, list};
 use crate::oracle::Violation;
 use crate::sim::Sim;
 
+/// How views of rings name those that a member follows.
+const SUCCESSOR: &str = "successor";
+
 /// How far `to` lies clockwise behind `from`, as a sortable key: first those with larger ids, then around.
 fn clockwise(from: PeerId, to: PeerId) -> (bool, PeerId) {
     (to < from, to)
 }
 
-/// The members that run and that `n` names as neighbours, nearest clockwise first.
-fn neighbours(sim: &Sim<'_>, n: u32, correct: &[u32]) -> Vec<u32> {
+/// The running members that `n` names as neighbours, nearest first by the view; and which of them it follows.
+fn neighbours(sim: &Sim<'_>, n: u32, correct: &[u32]) -> Vec<(u32, bool)> {
     let Some(engine) = sim.engine(n) else { return Vec::new() };
-    let me = sim.id(n);
-    let named = engine.view().neighbours;
-    let ids = named.into_iter().filter(|&p| p != Peer::ME).map(|p| engine.peers().id(p));
-    let mut live: Vec<u32> =
-        ids.filter_map(|id| sim.node_of(&id)).filter(|m| correct.binary_search(m).is_ok()).collect();
-    live.sort_by_key(|&m| clockwise(me, sim.id(m)));
-    live.dedup();
-    live
+    let view = engine.view();
+    let follows = |p: Peer| view.nodes.iter().any(|&(q, role)| q == p && role == SUCCESSOR);
+    let others = view.neighbours.iter().copied().filter(|&p| p != Peer::ME);
+    let node = |p: Peer| Some((sim.node_of(&engine.peers().id(p))?, follows(p)));
+    others.filter_map(node).filter(|(m, _)| correct.binary_search(m).is_ok()).collect()
+}
+
+/// The best successor: by role, else by id.
+fn next(sim: &Sim<'_>, n: u32, correct: &[u32]) -> Option<u32> {
+    let named = neighbours(sim, n, correct);
+    let by_id = || named.iter().map(|&(m, _)| m).min_by_key(|&m| clockwise(sim.id(n), sim.id(m)));
+    named.iter().find(|(_, follows)| *follows).map(|&(m, _)| m).or_else(by_id)
+}
+
+/// The nearest neighbour counterclockwise.
+fn previous(sim: &Sim<'_>, n: u32, correct: &[u32]) -> Option<u32> {
+    let named = neighbours(sim, n, correct).into_iter().map(|(m, _)| m);
+    named.max_by_key(|&m| clockwise(sim.id(n), sim.id(m)))
 }
 
 /// Holds at every moment between failures that the successor lists can bear: every member has a live successor, and
@@ -38,8 +52,8 @@ pub fn ring(sim: &Sim<'_>, out: &mut Vec<Violation>) {
     }
     let mut best: BTreeMap<u32, u32> = BTreeMap::new();
     for &n in &correct {
-        match neighbours(sim, n, &correct).first() {
-            Some(&next) => {
+        match next(sim, n, &correct) {
+            Some(next) => {
                 best.insert(n, next);
             }
             None => broken(sim, out, "ring", format!("n{n} has no live successor")),
@@ -96,15 +110,16 @@ pub fn ring_settled(sim: &Sim<'_>, out: &mut Vec<Violation>) {
     let mut order = correct.clone();
     order.sort_by_key(|&n| sim.id(n));
     for (i, &n) in order.iter().enumerate() {
-        let next = order[(i + 1) % order.len()];
-        let previous = order[(i + order.len() - 1) % order.len()];
-        let named = neighbours(sim, n, &correct);
-        for (what, want, have) in [("next", next, named.first()), ("previous", previous, named.last())] {
-            if have != Some(&want) {
+        let after = order[(i + 1) % order.len()];
+        let before = order[(i + order.len() - 1) % order.len()];
+        let found =
+            [(after, next(sim, n, &correct), "next"), (before, previous(sim, n, &correct), "previous")];
+        for (want, have, side) in found {
+            if have != Some(want) {
                 let have = have.map_or_else(|| "nobody".into(), |m| format!("n{m}"));
-                broken(sim, out, "neighbours", format!("n{n}: {what} is {have}, not n{want}"));
+                broken(sim, out, "neighbours", format!("n{n}: {side} is {have}, not n{want}"));
             } else if !sim.linked(n).any(|m| m == want) {
-                broken(sim, out, "neighbours", format!("n{n} has no link to n{want}, its {what}"));
+                broken(sim, out, "neighbours", format!("n{n} has no link to n{want}, its {side}"));
             }
         }
     }

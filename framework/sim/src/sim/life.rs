@@ -195,7 +195,9 @@ impl Sim<'_> {
         node.pending.clear();
         node.pending_bytes = 0;
         let links = std::mem::take(&mut node.links);
-        if status != Status::Silent {
+        if status == Status::Silent {
+            node.unsaid.extend(links.iter().map(|end| end.id));
+        } else {
             for end in &links {
                 self.say_closed(n, end, Down::Closed);
             }

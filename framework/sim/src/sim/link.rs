@@ -160,15 +160,17 @@ impl Sim<'_> {
         self.active();
         let at = (self.now + self.latency(node, end.peer)).max(end.last[0]).max(end.last[1]);
         if self.paths.blocked(node, end.peer) {
+            self.nodes[node as usize].unsaid.insert(end.id);
             return;
         }
         let arrival = Arrival::LinkDown { link: end.peer_id, reason };
         self.queue.push(at, Happening::At(end.peer, arrival));
     }
 
-    /// A frame arrived at a host for a link that nobody has there: the sender gets a reset.
-    pub(super) fn reset(&mut self, host: u32, from: u32, from_link: u32) {
-        if self.paths.blocked(host, from) {
+    /// A frame arrived at a host for a link that nobody has there any more: the sender gets a reset, unless the news
+    /// is on its way to it already.
+    pub(super) fn reset(&mut self, host: u32, link: u32, from: u32, from_link: u32) {
+        if self.paths.blocked(host, from) || !self.nodes[host as usize].unsaid.contains(&link) {
             return;
         }
         let at = self.now + self.latency(host, from);

@@ -1,6 +1,6 @@
 //! One node as its driver sees it.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use tertulia_core::engine::Engine;
@@ -95,6 +95,8 @@ pub(crate) struct Node {
     /// Sorted by number.
     pub(crate) links: Vec<End>,
     pub(crate) next_link: u32,
+    /// Ends that are gone without the other end having been told: frames for them bring a reset.
+    pub(crate) unsaid: BTreeSet<u32>,
     /// Dials under way, with their beginnings.
     pub(crate) dials: Vec<(DialId, Instant)>,
     /// When the wake-up in the queue is due.
@@ -127,6 +129,7 @@ impl Node {
             port: 0,
             links: Vec::new(),
             next_link: 0,
+            unsaid: BTreeSet::new(),
             dials: Vec::new(),
             wake: None,
             stuck: 0,

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use tertulia_core::engine::api::Input;
-use tertulia_core::message::{Room, encode, encoded_len};
+use tertulia_core::message::{Draft, Room, encoded_len};
 use tertulia_core::parcel::BODY_TARGET;
 use tertulia_core::time::Instant;
 
@@ -92,19 +92,18 @@ impl Sim<'_> {
         if n.ready_at.is_none() || n.told_leave || (to.is_none() && !engine.can_publish()) {
             return false;
         }
-        let (mut body, mut count) = (Vec::new(), 0u32);
+        let mut draft = Draft::default();
         while let Some(next) = n.pending.front() {
-            if next.to != to || (count > 0 && body.len() + next.len() > BODY_TARGET) {
+            if next.to != to || (!draft.is_empty() && draft.len() + next.len() > BODY_TARGET) {
                 break;
             }
-            encode(&mut body, &Room::default(), 1, next.planned_us, &next.payload);
+            draft.push(&Room::default(), 1, next.planned_us, &next.payload);
             n.pending_bytes -= next.len();
             n.pending.pop_front();
-            count += 1;
         }
         n.stored.parcels += u64::from(to.is_none());
         let to = to.map(|to| crate::auth::peer_id(self.auth_key, to));
-        engine.handle(self.now, Input::Publish { to, count, body: Bytes::from(body) });
+        engine.handle(self.now, Input::Publish { to, draft });
         true
     }
 

@@ -118,7 +118,7 @@ impl Sim<'_> {
                     // Overtook its own link's beginning: as good as lost.
                     Some(false) => return,
                     None if status == Status::Silent => return,
-                    None => return self.reset(n, from, from_link),
+                    None => return self.reset(n, link, from, from_link),
                 }
                 let first = frame.body.first_chunk::<8>().map_or(0, |b| u64::from_le_bytes(*b));
                 let head = u64::from(frame.kind as u8) << 32 | frame.body.len() as u64;

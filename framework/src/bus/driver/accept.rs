@@ -12,7 +12,7 @@ use tokio::time::timeout;
 use super::link::{read, write};
 use super::outbound::Outbound;
 use super::tasks::{Dialling, Ended, Job, Tasks};
-use super::{Driver, End, RawLink};
+use super::{CLOSE, Driver, End, RawLink};
 use crate::link::{
     EstablishError, Link, Listener, Locator, RecordReader, RecordWriter, Refusal, Role, Session,
     TransportCode, establish, refuse,
@@ -166,7 +166,8 @@ impl Driver {
         let reader = RecordReader::new(opener);
         self.tasks.start(Job::Reader(id), async move {
             read(id, rx, reader, caps.max_record, arrivals).await;
-            Ended::Reader(id)
+            // Its end is its last arrival, behind all frames.
+            Ended::Other
         });
         self.tasks
             .start(Job::Writer(id), async move { Ended::Writer(id, write(tx, writer, outbound).await) });
@@ -187,8 +188,10 @@ impl Driver {
     fn writer_ended(&mut self, id: LinkId, why: Down) {
         let Some(entry) = self.links.get_mut(id) else { return };
         entry.writes = false;
-        // A link that closes waits until the other end has read all.
-        if !(entry.closing && entry.reads && why == Down::Closed) {
+        if entry.reads {
+            // What the other end sent before, a goodbye perhaps, is still to be read: its end will follow.
+            self.links.close(id, self.now + CLOSE);
+        } else {
             self.link_down(id, why);
         }
     }

@@ -227,7 +227,7 @@ impl Driver {
             }
             self.parcels += u64::from(group.is_some());
             for body in [group, direct].into_iter().flatten() {
-                self.tell(Input::Publish { to: body.to, count: body.count, body: body.bytes });
+                self.tell(Input::Publish { to: body.to, draft: body.draft });
             }
         }
         let engine = &self.engine;

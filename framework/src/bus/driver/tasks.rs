@@ -16,7 +16,7 @@ pub(super) enum Ended {
     Dialled(DialId, Result<Box<Link>, Dialling>),
     /// A handshake with somebody who dialled.
     Accepted(Result<Box<Link>, EstablishError>),
-    /// A link's reader.
+    /// A link's reader, by a panic.
     Reader(LinkId),
     /// A link's writer.
     Writer(LinkId, Down),

@@ -20,8 +20,8 @@ fn what_waits_becomes_one_body_in_order() {
         assert_eq!(offer(&outgoing, None, &n.to_le_bytes()), Ok(n));
     }
     let body = outgoing.take_group().unwrap();
-    assert_eq!(body.count, 100);
-    let got: Vec<_> = Messages::new(body.bytes).map(|m| m.payload).collect();
+    assert_eq!(body.draft.count(), 100);
+    let got: Vec<_> = Messages::new(body.draft.body().to_vec().into()).map(|m| m.payload).collect();
     assert_eq!(got.len(), 100);
     assert_eq!(got[41][..], 42u64.to_le_bytes());
     assert!(outgoing.take_group().is_none());
@@ -39,8 +39,8 @@ fn bodies_stop_at_the_target_and_a_large_message_stands_alone() {
     offer(&outgoing, None, b"after").unwrap();
     let mut counts = Vec::new();
     while let Some(body) = outgoing.take_group() {
-        assert!(body.bytes.len() <= BODY_TARGET || body.count == 1);
-        counts.push(body.count as usize);
+        assert!(body.draft.len() <= BODY_TARGET || body.draft.count() == 1);
+        counts.push(body.draft.count() as usize);
     }
     let whole = BODY_TARGET / len;
     assert_eq!(counts, [whole, whole, whole, 200 - 3 * whole, 1, 1]);

@@ -14,7 +14,7 @@ use super::super::api::{Delivered, Event, Output};
 use super::super::roster::Forged;
 use super::receive::Arrival;
 use crate::id::{Digest, Incarnation, Peer, PeerId};
-use crate::message;
+use crate::message::{self, Draft};
 use crate::parcel::{Header, Parcel, Scope};
 use crate::peers::State;
 use crate::rng::mix;
@@ -34,7 +34,7 @@ const WINDOW: usize = 1 << 20;
 #[derive(Debug)]
 struct Unacked {
     parcel: Parcel,
-    plain: Bytes,
+    plain: Draft,
 }
 
 /// What goes to one recipient.
@@ -125,7 +125,8 @@ impl Engine {
     }
 
     /// Seals consecutive messages to one member and sends them on their way.
-    pub(crate) fn publish_direct(&mut self, to: PeerId, count: u32, body: Bytes) {
+    pub(crate) fn publish_direct(&mut self, to: PeerId, draft: Draft) {
+        let count = draft.count();
         let known = self.base.peers.find(&to).filter(|&p| p != Peer::ME);
         let live = known.filter(|&p| self.base.peers.get(p).is_live());
         let peer = known.unwrap_or(Peer::ME);
@@ -147,7 +148,7 @@ impl Engine {
         out.run = run;
         let base = out.unacked.front().map_or(out.number, |u| u.parcel.header.number);
         let header = self.direct_header(to, (out_number(&self.delivery.direct, peer), from_seq), count, base);
-        let Some(parcel) = self.seal(peer, header, &body) else {
+        let Some(parcel) = self.seal(peer, header, draft.body()) else {
             let reason = "the recipient's key cannot be used";
             self.base.event(Event::Undeliverable { to, from_seq, to_seq, reason });
             return;
@@ -155,7 +156,7 @@ impl Engine {
         if let Some(out) = self.delivery.direct.outgoing.get_mut(&peer) {
             out.bytes += parcel.bytes().len();
             out.retry = out.retry.or(Some(now + RETRY));
-            out.unacked.push_back(Unacked { parcel: parcel.clone(), plain: body });
+            out.unacked.push_back(Unacked { parcel: parcel.clone(), plain: draft });
         }
         self.pass_on(Peer::ME, &parcel, &Arrival { from: Peer::ME, hops: 0, pulled: false });
     }
@@ -177,7 +178,7 @@ impl Engine {
     fn seal(&self, peer: Peer, header: Header, body: &[u8]) -> Option<Parcel> {
         let key = self.base.peers.get(peer).seal_key;
         let sealed = self.base.auth.seal(&key, &context(&header), body)?;
-        Some(Parcel::sign(header, &sealed, &*self.base.auth).0)
+        Some(Parcel::sign(header, Draft::sealed(header.count, &sealed), &*self.base.auth).0)
     }
 
     /// A parcel for one member arrived: it is this one's, or somebody's further on.
@@ -286,7 +287,7 @@ impl Engine {
             prev: Digest::default(),
             before: (self.base.incarnation, 0),
         };
-        let (parcel, _) = Parcel::sign(header, &[], &*self.base.auth);
+        let (parcel, _) = Parcel::sign(header, Draft::default(), &*self.base.auth);
         self.pass_on(Peer::ME, &parcel, &Arrival { from: Peer::ME, hops: 0, pulled: false });
     }
 
@@ -335,7 +336,7 @@ impl Engine {
         (out.run, out.retry, out.tries, out.bytes) = (run, Some(now), 0, 0);
         for u in &mut out.unacked {
             let h = Header { before: (Incarnation(0), base), ..u.parcel.header };
-            if let Some(parcel) = self.seal(peer, h, &u.plain) {
+            if let Some(parcel) = self.seal(peer, h, u.plain.body()) {
                 u.parcel = parcel;
             }
             out.bytes += u.parcel.bytes().len();

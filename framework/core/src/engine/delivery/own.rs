@@ -9,13 +9,12 @@ use core::time::Duration;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use bytes::Bytes;
-
 use super::super::Engine;
 use super::super::api::Event;
 use super::receive::Arrival;
 use super::stream::Kept;
 use crate::id::{Digest, Peer};
+use crate::message::Draft;
 use crate::parcel::{Header, Parcel, Scope};
 use crate::time::{Instant, earliest};
 use crate::topology::Novelty;
@@ -101,7 +100,7 @@ impl Engine {
     }
 
     /// Makes consecutive messages a parcel and sends it on its way.
-    pub(crate) fn publish_group(&mut self, count: u32, body: &Bytes) {
+    pub(crate) fn publish_group(&mut self, draft: Draft) {
         let own = &mut self.delivery.own;
         own.number += 1;
         own.next_seq = own.next_seq.max(1);
@@ -112,11 +111,11 @@ impl Engine {
             incarnation: self.base.incarnation,
             number: own.number,
             first_seq: own.next_seq,
-            count,
+            count: draft.count(),
             prev: own.prev,
             before: if own.number == 1 { self.before } else { Default::default() },
         };
-        let (parcel, digest) = Parcel::sign(header, body, &*self.base.auth);
+        let (parcel, digest) = Parcel::sign(header, draft, &*self.base.auth);
         own.prev = digest;
         own.next_seq = parcel.end_seq();
         own.published += parcel.bytes().len() as u64;

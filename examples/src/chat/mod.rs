@@ -1,0 +1,86 @@
+//! The chat that every program here offers: lines in, events out, as JSON or for people.
+
+mod input;
+mod line;
+mod log;
+mod output;
+mod plain;
+pub mod program;
+mod sent;
+mod session;
+mod signals;
+mod text;
+mod told;
+
+use tertulia::bus::{Filter, Node, Outcome};
+use tertulia::profile::{NICK_MAX, Profile, nick_problem};
+use tertulia::registry::Registry;
+
+use crate::cli::{ChatOptions, Failure, Mode};
+use output::Output;
+use session::{Session, TEXT};
+use signals::Signals;
+
+/// Events that may wait to be read: more than there can be messages on their way.
+const EVENTS: usize = 131_072;
+
+/// Talks with the group that the options name, until it is left.
+///
+/// # Errors
+/// Why there was no talk, or how it ended badly.
+pub fn run(options: &ChatOptions, registry: &Registry) -> Result<(), Failure> {
+    let profile = options.profile(registry)?;
+    log::start(&profile)?;
+    let outcome = block_on(talk(options, &profile, registry))?;
+    match outcome? {
+        Outcome::Left => Ok(()),
+        // It was an event already.
+        Outcome::Refused { .. } => Err(Failure { message: String::new(), status: 1 }),
+        Outcome::LeftEarly => Err(Failure::new("left before everything was delivered")),
+        Outcome::Failed => Err(Failure::new("the node failed; see the log, and please report it")),
+    }
+}
+
+/// Runs a future, and leaves behind whatever waits for input or output.
+///
+/// # Errors
+/// When the system has no threads left.
+pub fn block_on<F: Future>(future: F) -> Result<F::Output, Failure> {
+    let runtime = tokio::runtime::Runtime::new()
+        .map_err(|error| Failure::new(format!("this program cannot run: {error}; free some memory")))?;
+    let output = runtime.block_on(future);
+    runtime.shutdown_background();
+    Ok(output)
+}
+
+async fn talk(options: &ChatOptions, profile: &Profile, registry: &Registry) -> Result<Outcome, Failure> {
+    let cannot =
+        |error: std::io::Error| Failure::new(format!("signals cannot be handled: {error}; try again"));
+    let signals = Signals::new().map_err(cannot)?;
+    let mut builder = tertulia::bus::Builder::from_profile(profile, registry)?;
+    if profile.node.nick.is_none()
+        && let Some(nick) = default_nick()
+    {
+        builder = builder.nick(nick);
+    }
+    if options.found {
+        builder = builder.found();
+    }
+    let feed = builder.feed(Filter::all().kinds(TEXT..=TEXT), EVENTS);
+    let node: Node = builder.start().await.map_err(|error| {
+        let status = if matches!(error.code(), "bad-nick" | "bad-address" | "unfit") { 2 } else { 1 };
+        Failure { message: error.to_string(), status }
+    })?;
+    let lines = input::lines(profile.limits.message.bytes());
+    let output = Output::new(options.mode() == Mode::Json);
+    let names = (profile.topology.kind.clone(), profile.group.name.clone());
+    Ok(Session::new(node, feed, lines, signals, output, names).run().await)
+}
+
+/// The user's name, as far as it can be a nick.
+fn default_nick() -> Option<String> {
+    let user = std::env::var("USER").or_else(|_| std::env::var("USERNAME")).ok()?;
+    let nick: String = text::clean(&user).split_whitespace().collect::<Vec<_>>().join("-");
+    let nick: String = nick.chars().take(NICK_MAX).collect();
+    nick_problem(&nick).is_none().then_some(nick)
+}

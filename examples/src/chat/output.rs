@@ -1,0 +1,78 @@
+//! Events to standard output.
+
+use std::io;
+
+use tokio::io::{AsyncWriteExt, Stdout};
+
+use super::plain;
+use super::told::Told;
+
+/// Bytes written at once at most, more or less.
+const CHUNK: usize = 64 * 1024;
+
+/// Writes events to standard output, many at once when many came.
+#[derive(Debug)]
+pub(super) struct Output {
+    json: bool,
+    pending: String,
+    stdout: Stdout,
+    /// Standard output is closed: nobody reads any more.
+    closed: bool,
+}
+
+impl Output {
+    /// JSON objects, or lines for people.
+    #[must_use]
+    pub(super) fn new(json: bool) -> Self {
+        Output { json, pending: String::new(), stdout: tokio::io::stdout(), closed: false }
+    }
+
+    /// Adds an event to what will be written.
+    pub(super) fn tell(&mut self, told: &Told) {
+        if self.closed {
+            return;
+        }
+        if self.json {
+            told.json(&mut self.pending);
+        } else {
+            plain::write(told, &mut self.pending);
+        }
+    }
+
+    /// True when something waits to be written.
+    #[must_use]
+    pub(super) fn has_pending(&self) -> bool {
+        !self.pending.is_empty()
+    }
+
+    /// True when it is time to write.
+    #[must_use]
+    pub(super) fn is_full(&self) -> bool {
+        self.pending.len() >= CHUNK
+    }
+
+    /// Writes what was added, and waits until it is taken.
+    pub(super) async fn flush(&mut self) {
+        if self.pending.is_empty() || self.closed {
+            return;
+        }
+        if let Err(error) = self.write().await {
+            self.closed = true;
+            if error.kind() != io::ErrorKind::BrokenPipe {
+                tracing::error!(%error, "standard output cannot be written");
+            }
+        }
+        self.pending.clear();
+    }
+
+    async fn write(&mut self) -> io::Result<()> {
+        self.stdout.write_all(self.pending.as_bytes()).await?;
+        self.stdout.flush().await
+    }
+
+    /// True once standard output is closed.
+    #[must_use]
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed
+    }
+}

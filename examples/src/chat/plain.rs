@@ -1,0 +1,82 @@
+//! Events as lines for people.
+
+use serde_json::Value;
+
+use super::told::Told;
+
+fn text<'a>(value: &'a Value, field: &str) -> &'a str {
+    value.get(field).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// The event in one line; lists take one line for each of their items.
+pub(super) fn write(told: &Told, out: &mut String) {
+    let t = |field: &str| told.text(field);
+    let line = match told.name {
+        "ready" => format!("* you are {} in {} ({}), at {}", t("nick"), t("group"), t("topology"), t("addr")),
+        "message" => said(&Value::Object(told.fields.clone())),
+        "sent" if !t("to").is_empty() => format!("> (direct) {}", t("text")),
+        "sent" => format!("> {}", t("text")),
+        "delivered" => format!("* delivered to {} of {}: {}", t("reached"), t("of"), t("id")),
+        "joined" => format!("* {} has joined", t("nick")),
+        "left" => format!("* {} has left: {}", t("nick"), t("reason")),
+        "suspect" => format!("* {} does not answer: {}", t("nick"), t("reason")),
+        "dead" => format!("* {} is gone: {}", t("nick"), t("reason")),
+        "recovered" => format!("* {} is back: {}", t("nick"), t("reason")),
+        "renamed" => format!("* {} is now {}", t("old"), t("new")),
+        "neighbours" => {
+            let nicks: Vec<_> = told.list("peers").map(|p| text(p, "nick")).collect();
+            format!("* neighbours: {}", if nicks.is_empty() { "none".into() } else { nicks.join(", ") })
+        }
+        "leader" => format!("* {} leads in term {}", t("nick"), t("term")),
+        "gap" => format!(
+            "* messages {} to {} of {} are lost: nobody keeps them",
+            t("from_seq"),
+            t("to_seq"),
+            t("origin")
+        ),
+        "waiting" => format!("* waiting: {}", t("reason")),
+        "members" => {
+            let one =
+                |m: &Value| format!("*   {} ({}) {}", text(m, "nick"), text(m, "state"), text(m, "addr"));
+            block("* members:", told.list("members").map(one))
+        }
+        "topology" => {
+            let node = |n: &Value| format!("*   {} ({})", text(n, "nick"), text(n, "role"));
+            block(&format!("* {}:", t("kind")), told.list("nodes").map(node))
+        }
+        "history" => block("* said before:", told.list("messages").map(said)),
+        "help" => {
+            let one = |c: &Value| format!("*   {:<16} {}", text(c, "usage"), text(c, "what"));
+            block("* commands:", told.list("commands").map(one))
+        }
+        "trace" if t("sent") == "true" => format!("* {} to {}", t("name"), short(&t("peer"))),
+        "trace" => format!("* {} from {}", t("name"), short(&t("peer"))),
+        "refused" => format!("! refused ({}): {}; {}", t("code"), t("reason"), t("hint")),
+        "error" => format!("! {} ({}); {}", t("reason"), t("code"), t("hint")),
+        other => format!("* {other}"),
+    };
+    out.push_str(&line);
+    out.push('\n');
+}
+
+fn said(message: &Value) -> String {
+    let is = |field: &str| message.get(field).and_then(Value::as_bool).unwrap_or_default();
+    let from = match text(message, "from") {
+        "" => "you",
+        from => from,
+    };
+    let room = match text(message, "room") {
+        "" | "lobby" => String::new(),
+        room => format!("#{room} "),
+    };
+    let direct = if is("direct") { " (direct)" } else { "" };
+    format!("{room}<{from}>{direct} {}", text(message, "text"))
+}
+
+fn block(head: &str, lines: impl Iterator<Item = String>) -> String {
+    std::iter::once(head.to_owned()).chain(lines).collect::<Vec<_>>().join("\n")
+}
+
+fn short(id: &str) -> &str {
+    id.get(..8).unwrap_or(id)
+}

@@ -1,0 +1,279 @@
+//! A conversation: lines in, events out.
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::pin::Pin;
+
+use tertulia::bus::{Batch, Feed, Node, Notice, Outcome, PublishError, Told as Fed};
+use tertulia::profile::near;
+use tertulia_core::engine::api::Event;
+use tertulia_core::id::{MessageId, PeerId};
+use tertulia_core::message::{LOBBY, Room};
+use tokio::sync::mpsc;
+
+use super::input::{TooLong, Typed};
+use super::line::Line;
+use super::output::Output;
+use super::sent::Sent;
+use super::signals::Signals;
+use super::told::Told;
+
+/// The kind of a message that is text.
+pub(super) const TEXT: u16 = 1;
+
+/// Messages on their way at most; more lines are not read until some are reported.
+const OPEN: u64 = 65_536;
+/// Messages that `/history` shows at most, and their bytes.
+const SHOWN: usize = 200;
+const SHOWN_BYTES: usize = 1 << 20;
+
+/// A message being accepted: what was typed, and what comes of it.
+type Publishing = Pin<Box<dyn Future<Output = (String, Result<MessageId, PublishError>)> + Send>>;
+
+/// A conversation.
+pub(super) struct Session {
+    node: Node,
+    feed: Feed,
+    lines: mpsc::Receiver<Typed>,
+    signals: Signals,
+    output: Output,
+    topology: String,
+    group: String,
+    sent: Sent,
+    publishing: Option<Publishing>,
+    shown: VecDeque<(usize, Told)>,
+    shown_bytes: usize,
+    tracing: bool,
+    ready: bool,
+    leaving: bool,
+}
+
+impl Session {
+    /// A conversation of `node`, whose `feed` was made before it started.
+    #[must_use]
+    pub(super) fn new(
+        node: Node,
+        feed: Feed,
+        lines: mpsc::Receiver<Typed>,
+        signals: Signals,
+        output: Output,
+        (topology, group): (String, String),
+    ) -> Self {
+        let sent = Sent::new(node.id(), node.incarnation());
+        Session {
+            node,
+            feed,
+            lines,
+            signals,
+            output,
+            topology,
+            group,
+            sent,
+            publishing: None,
+            shown: VecDeque::new(),
+            shown_bytes: 0,
+            tracing: false,
+            ready: false,
+            leaving: false,
+        }
+    }
+
+    /// Goes on until the node is over.
+    pub(super) async fn run(mut self) -> Outcome {
+        loop {
+            let reads = self.ready && !self.leaving && self.publishing.is_none() && self.sent.open() < OPEN;
+            let publishing = self.publishing.is_some();
+            tokio::select! {
+                biased;
+                () = self.signals.next() => {
+                    if self.leaving {
+                        tracing::warn!("asked again to leave: leaving at once");
+                        return Outcome::LeftEarly;
+                    }
+                    self.leave();
+                }
+                (text, accepted) = accepted(&mut self.publishing), if publishing => self.accepted(&text, accepted),
+                fed = self.feed.next() => match fed {
+                    Some(fed) => self.fed(fed),
+                    None => break,
+                },
+                line = self.lines.recv(), if reads => match line {
+                    Some(line) => self.line(line).await,
+                    None => self.leave(),
+                },
+                () = std::future::ready(()), if self.output.has_pending() => self.flush().await,
+            }
+            if self.output.is_full() {
+                self.flush().await;
+            }
+        }
+        let outcome = self.node.over().await;
+        for id in self.sent.rest() {
+            self.output.tell(&Told::delivered(&id, 0, 0));
+        }
+        if self.ready && matches!(outcome, Outcome::Left | Outcome::LeftEarly) {
+            self.output.tell(&Told::left(self.node.id(), &self.node.nick(), "this member left"));
+        }
+        self.output.flush().await;
+        outcome
+    }
+
+    async fn flush(&mut self) {
+        self.output.flush().await;
+        if self.output.is_closed() && !self.leaving {
+            // Nobody reads what is told: there is no more reason to stay.
+            self.leave();
+        }
+    }
+
+    fn leave(&mut self) {
+        if !self.leaving {
+            self.leaving = true;
+            let node = self.node.clone();
+            // What comes of it is told when the feed ends.
+            tokio::spawn(async move { node.leave().await });
+        }
+    }
+
+    fn error(&mut self, code: &str, reason: &str, hint: &str) {
+        self.output.tell(&Told::error(code, reason, hint));
+    }
+
+    async fn line(&mut self, typed: Typed) {
+        let line = match typed {
+            Ok(line) => Line::parse(&line, self.tracing),
+            Err(TooLong) => {
+                let hint = "send it in pieces, or raise limits.message";
+                return self.error("too-long", "the line is longer than a message may be", hint);
+            }
+        };
+        match line {
+            Line::Empty => {}
+            Line::Say(text) => self.publish(None, text),
+            Line::Tell { nick, text } => self.tell(&nick, text).await,
+            Line::Peers => {
+                let members = self.node.members().await;
+                self.output.tell(&Told::members(&members));
+            }
+            Line::Topology => {
+                let view = self.node.view().await;
+                self.output.tell(&Told::topology(&view));
+            }
+            Line::History => self.output.tell(&Told::history(self.shown.iter().map(|(_, told)| told))),
+            Line::Trace(on) => self.tracing = on,
+            Line::Help => self.output.tell(&Told::help()),
+            Line::Quit => self.leave(),
+            Line::Wrong { code, reason, hint } => self.error(code, &reason, &hint),
+        }
+    }
+
+    async fn tell(&mut self, nick: &str, text: String) {
+        let me = self.node.id();
+        let members: Vec<_> =
+            self.node.members().await.into_iter().filter(|m| m.peer != me && m.state.is_live()).collect();
+        if let Some(member) = members.iter().find(|m| &*m.nick == nick) {
+            return self.publish(Some(member.peer), text);
+        }
+        let hint = near::remedy(nick, members.iter().map(|m| &*m.nick));
+        self.error("no-such-member", &format!("there is no member {nick}"), &hint);
+    }
+
+    fn publish(&mut self, to: Option<PeerId>, text: String) {
+        let node = self.node.clone();
+        self.publishing = Some(Box::pin(async move {
+            let lobby = Room::default();
+            let accepted = match to {
+                None => node.publish(&lobby, TEXT, text.as_bytes()).await,
+                Some(to) => node.send(to, &lobby, TEXT, text.as_bytes()).await,
+            };
+            (text, accepted)
+        }));
+    }
+
+    fn accepted(&mut self, text: &str, accepted: Result<MessageId, PublishError>) {
+        self.publishing = None;
+        match accepted {
+            Ok(id) => {
+                self.sent.add(&id);
+                let told = Told::sent(&id, LOBBY, text);
+                self.output.tell(&told);
+                self.show(told);
+            }
+            Err(error) => {
+                let code = match error {
+                    PublishError::TooLarge { .. } => "too-long",
+                    PublishError::Left => "left",
+                    PublishError::NoSuchMember => "no-such-member",
+                    _ => "not-sent",
+                };
+                self.error(code, &error.to_string(), "it was not sent");
+            }
+        }
+    }
+
+    fn fed(&mut self, fed: Fed) {
+        match fed {
+            Fed::Batch(batch) => self.messages(&batch),
+            Fed::Notice(Notice::Event(event)) => self.event(&event),
+            Fed::Notice(Notice::Lagged(n)) => {
+                self.error("lagged", &format!("{n} events are missing here"), "read the output faster");
+            }
+        }
+    }
+
+    fn messages(&mut self, batch: &Batch) {
+        for message in batch.messages().filter(|m| m.kind == TEXT) {
+            let told = Told::message(batch, &message);
+            self.output.tell(&told);
+            self.show(told);
+        }
+    }
+
+    fn event(&mut self, event: &Event) {
+        match event {
+            Event::Ready { nick } => {
+                self.ready = true;
+                let addr = self.node.addr().to_string();
+                let told = Told::ready(self.node.id(), nick, &addr, &self.topology, &self.group);
+                self.output.tell(&told);
+            }
+            Event::Delivery { to, from_seq, to_seq, reached, of } => {
+                for id in self.sent.done(*to, *from_seq, *to_seq) {
+                    self.output.tell(&Told::delivered(&id, *reached, *of));
+                }
+            }
+            Event::Undeliverable { to, from_seq, to_seq, reason } => {
+                for id in self.sent.done(Some(*to), *from_seq, *to_seq) {
+                    self.output.tell(&Told::delivered(&id, 0, 1));
+                    let reason = format!("{id} will not arrive: {reason}");
+                    self.error("undeliverable", &reason, "/peers lists who is there");
+                }
+            }
+            Event::Trace { .. } if !self.tracing => {}
+            event => {
+                if let Some(told) = Told::event(event) {
+                    self.output.tell(&told);
+                }
+            }
+        }
+    }
+
+    /// Remembers a message for `/history`.
+    fn show(&mut self, told: Told) {
+        let bytes = told.text("text").len();
+        self.shown_bytes += bytes;
+        self.shown.push_back((bytes, told));
+        while self.shown.len() > SHOWN || self.shown_bytes > SHOWN_BYTES {
+            let Some((bytes, _)) = self.shown.pop_front() else { break };
+            self.shown_bytes -= bytes;
+        }
+    }
+}
+
+/// Waits for the message being accepted.
+async fn accepted(publishing: &mut Option<Publishing>) -> (String, Result<MessageId, PublishError>) {
+    match publishing {
+        Some(publishing) => publishing.await,
+        None => std::future::pending().await,
+    }
+}
