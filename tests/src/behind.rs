@@ -1,4 +1,4 @@
-//! A transport whose members make known the address of a proxy in place of their own.
+//! A transport that leaves a member no way in or out but through a proxy.
 
 use std::sync::Arc;
 
@@ -7,14 +7,14 @@ use tertulia::link::{Caps, Listener, Locator, RawLink, Transport, TransportError
 
 use crate::proxy::Proxy;
 
-/// Another transport, with a proxy before its listener.
+/// Another transport, with a proxy before its listener and before every address that is dialled.
 pub struct Behind {
     inner: Arc<dyn Transport>,
     proxy: Arc<Proxy>,
 }
 
 impl Behind {
-    /// Listens with `inner`, and lets others dial `proxy`.
+    /// Listens and dials with `inner`; others dial `proxy`, and so does this side.
     #[must_use]
     pub fn new(inner: Arc<dyn Transport>, proxy: Arc<Proxy>) -> Self {
         Behind { inner, proxy }
@@ -38,7 +38,7 @@ impl Transport for Behind {
     }
 
     async fn dial(&self, to: &Locator) -> Result<RawLink, TransportError> {
-        self.inner.dial(to).await
+        self.inner.dial(&self.proxy.door(to.rest()).await).await
     }
 }
 

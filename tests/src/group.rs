@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tertulia::bus::{Builder, Events, Filter, Node, Subscription};
+use tertulia::bus::{Builder, Events, Node};
 use tertulia::crypto::{GroupKey, GroupSecret, noise, plain};
 use tertulia::link::{Crypto, Transport};
 use tertulia_core::config::EngineConfig;
@@ -48,14 +48,12 @@ pub struct Group {
     pub epoch: u32,
 }
 
-/// A member that is ready, and everything that it is told from the very first.
+/// A member that is ready, and its events from the very first.
 pub struct Member {
     /// Its handle.
     pub node: Node,
     /// Its events.
     pub events: Events,
-    /// All messages.
-    pub messages: Subscription,
 }
 
 /// The key of the group of this name with this secret.
@@ -91,7 +89,7 @@ impl Group {
         self.over(nick, tcp::build(&tcp::Config::default()))
     }
 
-    /// The same, reached by others only through a proxy.
+    /// The same, whose links all pass a proxy.
     #[must_use]
     pub fn member_behind(&self, nick: &str, proxy: &Arc<Proxy>) -> Builder {
         self.over(nick, Arc::new(Behind::new(tcp::build(&tcp::Config::default()), proxy.clone())))
@@ -114,7 +112,7 @@ impl Group {
         gather((0..n).map(|i| self.member(NICKS[i])).collect()).await
     }
 
-    /// `n` members that all know each other, each reached through a proxy of its own.
+    /// Members that all know each other, all links of each through a proxy of its own.
     pub async fn members_behind(&self, proxies: &[Arc<Proxy>]) -> Vec<Member> {
         gather(proxies.iter().zip(NICKS).map(|(proxy, nick)| self.member_behind(nick, proxy)).collect()).await
     }
@@ -126,10 +124,9 @@ pub const NICKS: [&str; 8] = ["ana", "eva", "leo", "max", "ida", "ugo", "zoe", "
 /// Starts a member and waits until it is one.
 pub async fn start(builder: Builder) -> Member {
     let mut events = builder.events(1 << 16);
-    let messages = builder.subscribe(Filter::all());
     let node = builder.start().await.unwrap();
     event(&mut events, "ready", |e| matches!(e, Event::Ready { .. }).then_some(())).await;
-    Member { node, events, messages }
+    Member { node, events }
 }
 
 /// The first member founds the group, the others join through it; all know each other in the end.

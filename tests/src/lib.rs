@@ -1,7 +1,12 @@
 //! Whole-system tests live in `tests/`; this library holds what they share: groups of members in one process, a
 //! network that means no good, chats that are checked word by word, and measures of this process.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "the helpers of a test may fail it")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "the helpers of a test may fail it"
+)]
 
 pub mod behind;
 pub mod fault;

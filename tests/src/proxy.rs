@@ -24,11 +24,13 @@ const RECORD_MAX: usize = 1 << 20;
 /// Records from the dialler once it has a link: two of the handshake, and one more.
 const LINKED: usize = 3;
 
-/// A proxy before one member.
+/// A proxy around one member: before it, and behind it on the ways that it dials.
 pub struct Proxy {
     addr: SocketAddr,
     shared: Arc<Shared>,
-    accepts: JoinHandle<()>,
+    /// Ways out, by where they lead.
+    doors: Mutex<BTreeMap<String, Locator>>,
+    accepts: Mutex<Vec<JoinHandle<()>>>,
 }
 
 /// What passed one connection.
@@ -49,6 +51,7 @@ struct Shared {
     faults: Mutex<BTreeMap<Fault, u64>>,
     /// Connections that became links once faults had begun.
     remade: AtomicU64,
+    connections: AtomicU64,
     tapes: watch::Sender<Vec<Tape>>,
 }
 
@@ -64,8 +67,7 @@ enum End {
 impl Proxy {
     /// A proxy that passes everything on.
     pub async fn start(seed: u64) -> Arc<Proxy> {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let addr = listener.local_addr().unwrap();
+        let (listener, addr) = listen().await;
         let shared = Arc::new(Shared {
             target: Mutex::new(None),
             seed,
@@ -74,10 +76,11 @@ impl Proxy {
             stalled: watch::Sender::new(false),
             faults: Mutex::default(),
             remade: AtomicU64::new(0),
+            connections: AtomicU64::new(0),
             tapes: watch::Sender::default(),
         });
-        let accepts = tokio::spawn(accept(listener, shared.clone()));
-        Arc::new(Proxy { addr, shared, accepts })
+        let accepts = vec![tokio::spawn(accept(listener, None, shared.clone()))];
+        Arc::new(Proxy { addr, shared, doors: Mutex::default(), accepts: Mutex::new(accepts) })
     }
 
     /// One proxy per seed.
@@ -92,7 +95,20 @@ impl Proxy {
     /// Where it is dialled.
     #[must_use]
     pub fn locator(&self) -> Locator {
-        Locator::new("tcp", &self.addr.to_string()).unwrap()
+        locator(self.addr)
+    }
+
+    /// Where to dial to come to `target` through this proxy.
+    pub async fn door(&self, target: &str) -> Locator {
+        let known = self.doors.lock().get(target).cloned();
+        if let Some(door) = known {
+            return door;
+        }
+        let (listener, addr) = listen().await;
+        let leads_to = Some(target.parse().unwrap());
+        self.accepts.lock().push(tokio::spawn(accept(listener, leads_to, self.shared.clone())));
+        self.doors.lock().insert(target.to_owned(), locator(addr));
+        locator(addr)
     }
 
     /// Before whom it stands.
@@ -137,18 +153,30 @@ impl Proxy {
 
 impl Drop for Proxy {
     fn drop(&mut self) {
-        self.accepts.abort();
+        self.accepts.lock().iter().for_each(JoinHandle::abort);
     }
 }
 
-async fn accept(listener: TcpListener, shared: Arc<Shared>) {
+async fn listen() -> (TcpListener, SocketAddr) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addr = listener.local_addr().unwrap();
+    (listener, addr)
+}
+
+fn locator(addr: SocketAddr) -> Locator {
+    Locator::new("tcp", &addr.to_string()).unwrap()
+}
+
+/// Passes on whatever comes in; to the member itself when the door leads nowhere else.
+async fn accept(listener: TcpListener, leads_to: Option<SocketAddr>, shared: Arc<Shared>) {
     let mut connections = tokio::task::JoinSet::new();
-    for number in 0.. {
+    loop {
         let Ok((near, _)) = listener.accept().await else { continue };
         while connections.try_join_next().is_some() {}
         let shared = shared.clone();
         connections.spawn(async move {
-            let target = *shared.target.lock();
+            let number = shared.connections.fetch_add(1, Ordering::SeqCst);
+            let target = leads_to.or(*shared.target.lock());
             // Whoever dials a member that is gone is turned away.
             if let Some(target) = target
                 && let Ok(far) = TcpStream::connect(target).await

@@ -96,8 +96,16 @@ impl Ear {
         for message in batch.messages() {
             heard.count += 1;
             assert!(!heard.over, "{origin} says more after its last");
-            assert_eq!((message.id.origin, message.id.seq), (origin, heard.count), "lost, doubled or out of order");
-            assert_eq!(message.payload[..], words(&origin, heard.count, message.payload.len())[..], "false words");
+            assert_eq!(
+                (message.id.origin, message.id.seq),
+                (origin, heard.count),
+                "lost, doubled or out of order"
+            );
+            assert_eq!(
+                message.payload[..],
+                words(&origin, heard.count, message.payload.len())[..],
+                "false words"
+            );
             heard.over = message.kind == LAST;
         }
         let silence = heard.last.replace(now).map_or(Duration::ZERO, |last| now - last);

@@ -80,12 +80,14 @@ async fn strangers_are_refused_with_a_reason_and_see_nobody() {
         proxy.record();
         let ana = start(member.member_behind("ana", &proxy).identity(ours.clone()).found()).await;
         let told_before = log::count(&["a handshake failed", refusal.code()]);
-        let dialling = stranger.member("mallory").identity(theirs.clone()).join([ana.node.addr().to_string()]);
+        let dialling =
+            stranger.member("mallory").identity(theirs.clone()).join([ana.node.addr().to_string()]);
         let began = Instant::now();
         let (outcome, code, reason) = refused(dialling).await;
         // The stranger knows why, in a stable word and a sentence.
         assert_eq!(code, refusal.code(), "{name}");
         assert!(reason.contains(&refusal.to_string()), "{name}: {reason}");
+        assert_eq!(reason.matches(&ana.node.addr().to_string()).count(), 1, "{name}: {reason}");
         assert!(matches!(&outcome, Outcome::Refused { code, .. } if *code == refusal.code()), "{outcome:?}");
         println!("{:?}, {name}: {code} after {:?}: {reason}", member.suite, began.elapsed());
         // All that it got is that one byte.

@@ -107,6 +107,19 @@ fn a_death_is_noticed_without_traffic_and_a_restart_makes_whole() {
 }
 
 #[test]
+fn whoever_reaches_nobody_is_told_the_reason_as_it_is() {
+    let mut net = Net::new();
+    let alone = net.add(1, "ana", false);
+    net.input(alone, Input::Join(vec!["test://7".into()]));
+    net.run(secs(6));
+    let told: Vec<_> = net.nodes[alone].events.iter().map(|(_, e)| e).collect();
+    assert!(
+        matches!(&told[..], [Event::Trouble { code: "unreachable", reason, .. }] if reason == "nobody"),
+        "{told:?}"
+    );
+}
+
+#[test]
 fn of_two_holders_of_one_key_the_earlier_run_goes() {
     let mut net = Net::group(3);
     let double = net.double(1, 2);

@@ -232,8 +232,8 @@ fn refused(error: &EstablishError, addr: &Addr) -> Dialling {
                     | Refusal::NotAdmitted
             ),
         },
-        EstablishError::Transport(error) => DialFailure::Trouble(error.reason().to_string()),
-        EstablishError::Deadline(_) => DialFailure::Trouble(error.to_string()),
+        EstablishError::Transport(error) => DialFailure::Trouble(format!("{addr}: {}", error.reason())),
+        EstablishError::Deadline(_) => DialFailure::Trouble(format!("{addr}: {error}")),
     };
     Dialling { failure, twin }
 }
