@@ -271,7 +271,15 @@ impl Engine {
         self.dialer.on_link_up(peer, dial);
         if let Some(old) = base.links.get(peer) {
             match Links::second(old, dial.is_some(), incarnation, (base.me(), id), base.now) {
-                Second::Refuse => return refuse(base, CloseReason::Replaced),
+                Second::Refuse => {
+                    if incarnation < base.peers.get(peer).incarnation
+                        && let Some(body) = sync::later_run(&self.roster, peer)
+                    {
+                        let frame = Frame::new(FrameKind::Sync, body);
+                        base.out.push(Output::Send { link, lane: Lane::Control, frame });
+                    }
+                    return refuse(base, CloseReason::Replaced);
+                }
                 Second::Replace => {
                     base.close(peer, CloseReason::Replaced);
                     self.settle_closed();

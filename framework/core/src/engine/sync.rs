@@ -241,6 +241,16 @@ impl Frame {
     }
 }
 
+/// A frame with a member's own word alone: an earlier run of the same key learns from it that it has to go.
+pub(crate) fn later_run(roster: &Roster, peer: Peer) -> Option<Bytes> {
+    let record = roster.get(peer).map(|m| &m.record).filter(|r| !r.is_empty())?;
+    let mut w = Writer::new();
+    w.u8(0).varint(0).varint(0).varint(0);
+    w.varint(1).varint(record.len() as u64).raw(record);
+    w.varint(0).varint(0);
+    Some(w.finish())
+}
+
 /// What a received frame says beyond the roster.
 pub(crate) struct Heard {
     /// Streams that a member was told to be further with than known before.
