@@ -29,15 +29,21 @@ pub fn group(place: &Place, profile: &str, n: usize, successors: usize) -> Vec<R
 /// Waits until everybody has everybody for a live member.
 pub fn whole(members: &[&Running]) {
     for member in members {
-        loop {
-            let from = member.mark();
-            let answer = member.ask("/peers", "members");
-            if live(&answer) == members.len() {
-                break;
-            }
-            let news = ["joined", "recovered", "left", "dead"];
-            member.event_from(from, "news of members", |e| news.contains(&e.name()).then_some(()));
+        told_until(member, "/peers", "members", |answer| live(answer) == members.len());
+    }
+}
+
+/// Asks until the answer is `right`, again after each news of members.
+fn told_until(member: &Running, command: &str, name: &str, right: impl Fn(&Value) -> bool) {
+    loop {
+        let from = member.mark();
+        let answer = member.ask(command, name);
+        if right(&answer) {
+            return;
         }
+        let news = ["joined", "recovered", "left", "dead"];
+        let what = format!("news of members that set this right: {answer}");
+        member.event_from(from, &what, |e| news.contains(&e.name()).then_some(()));
     }
 }
 
@@ -64,11 +70,12 @@ pub fn closed(members: &[&Running], successors: usize) -> Instant {
         last = last.max(Some(said));
     }
     for (at, (_, member)) in ring.iter().enumerate() {
-        let nodes = member.ask("/topology", "topology");
-        let nodes: Vec<&str> =
-            nodes["nodes"].as_array().unwrap().iter().map(|n| n["peer"].as_str().unwrap()).collect();
         let expected: Vec<&str> = (0..keys.len()).map(|i| keys[(at + i) % keys.len()]).collect();
-        assert_eq!(nodes, expected, "{} sees another ring", member.name);
+        // Suspects keep their place until they are declared dead.
+        told_until(member, "/topology", "topology", |answer| {
+            let nodes = answer["nodes"].as_array().unwrap();
+            nodes.iter().map(|n| n["peer"].as_str().unwrap()).eq(expected.iter().copied())
+        });
     }
     last.unwrap()
 }
