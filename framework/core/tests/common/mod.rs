@@ -105,6 +105,8 @@ pub(crate) struct Node {
     pub(crate) got: Vec<(PeerId, u64, bool, Bytes)>,
     pub(crate) events: Vec<(Instant, Event)>,
     pub(crate) links: BTreeMap<LinkId, (usize, LinkId)>,
+    /// The address book as last stored.
+    pub(crate) book: Vec<PeerId>,
 }
 
 /// The network.
@@ -151,6 +153,7 @@ impl Net {
             got: vec![],
             events: vec![],
             links: BTreeMap::new(),
+            book: vec![],
         });
         n
     }
@@ -216,7 +219,7 @@ impl Net {
                 Output::Stop => {
                     self.crash(n);
                 }
-                Output::Book(_) => {}
+                Output::Book(book) => self.nodes[n].book = book.into_iter().map(|entry| entry.0).collect(),
             }
         }
     }
