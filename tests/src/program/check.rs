@@ -62,12 +62,37 @@ pub fn fates(state: &State, said: impl Fn(u64) -> String) -> Vec<(u64, u64)> {
     sent.into_values().flatten().collect()
 }
 
-/// The longest time without a message from anybody, from `since` to `until`.
+/// The longest time without a message, from `since` to `until`: from any of `origins`, and from the one of them that was
+/// quiet for longest.
 #[must_use]
-pub fn silence(state: &State, since: Instant, until: Instant) -> Duration {
-    let times = state.told.iter().filter(|s| matches!(s.event, Event::Message(_))).map(|s| s.at);
-    let within = times.filter(|at| (since..=until).contains(at)).chain(std::iter::once(until));
-    let mut last = since;
-    let pauses = within.map(|at| at.duration_since(std::mem::replace(&mut last, at)));
-    pauses.max().unwrap_or_default()
+pub fn silence(state: &State, origins: &[String], since: Instant, until: Instant) -> (Duration, Duration) {
+    let mut all = Pause::new(since);
+    let mut each: BTreeMap<&str, Pause> = origins.iter().map(|o| (o.as_str(), Pause::new(since))).collect();
+    for stamped in state.told.iter().filter(|s| (since..=until).contains(&s.at)) {
+        if let Event::Message(message) = &stamped.event
+            && let Some(one) = each.get_mut(&*message.origin)
+        {
+            all.until(stamped.at);
+            one.until(stamped.at);
+        }
+    }
+    all.until(until);
+    each.values_mut().for_each(|pause| pause.until(until));
+    (all.longest, each.values().map(|pause| pause.longest).max().unwrap_or_default())
+}
+
+struct Pause {
+    last: Instant,
+    longest: Duration,
+}
+
+impl Pause {
+    fn new(since: Instant) -> Self {
+        Pause { last: since, longest: Duration::ZERO }
+    }
+
+    fn until(&mut self, at: Instant) {
+        self.longest = self.longest.max(at.duration_since(self.last));
+        self.last = at;
+    }
 }

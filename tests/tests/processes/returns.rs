@@ -87,7 +87,20 @@ fn one_of_four_on_a_redundant_ring() {
     restart("redundant-ring", 4, 3);
 }
 
-/// Without discovery and without an address: the address book knows the way.
+/// `cleo` comes back without an address, and nobody can be looked up; `rest` had stayed.
+fn comes_back(rest: [&Running; 2], cleo: &Running, peer: &str) {
+    assert_eq!(cleo.peer(), peer);
+    let members = [rest[0], rest[1], cleo];
+    ring::whole(&members);
+    cleo.say("here again");
+    for member in rest {
+        hears(member, peer, 1);
+    }
+    rest[1].say("welcome");
+    hears(cleo, &rest[1].peer(), 1);
+}
+
+/// Without discovery and without an address: the address book knows the way, however short the time was to fill it.
 #[test]
 fn through_the_address_book() {
     let place = Place::new();
@@ -96,16 +109,29 @@ fn through_the_address_book() {
     let peer = cleo.peer();
     cleo.leaves();
     ben.about(0, &["left"], &peer);
-    ring::closed(&[ana, ben], 1);
-    // Its address book is all that it has: nobody can be looked up, neither here nor elsewhere.
     let cleo = place.chat("ring", "cleo").set("discovery.kind=static").start();
-    assert_eq!(cleo.peer(), peer);
-    let members = [ana, ben, &cleo];
-    ring::whole(&members);
-    cleo.say("here again");
+    comes_back([ana, ben], &cleo, &peer);
+    cleo.kill();
+    let again = place.chat("ring", "cleo").set("discovery.kind=static").start();
+    let from = again.peer();
+    again.say("and again");
     for member in [ana, ben] {
-        hears(member, &peer, 1);
+        hears(member, &from, 2);
     }
-    ben.say("welcome");
-    hears(&cleo, &ben.peer(), 1);
+    assert_eq!(from, peer);
+}
+
+/// Discovery sees nobody, as it would on another machine: a group of one comes about, and the groups soon meet.
+#[test]
+fn groups_of_one_name_meet() {
+    let place = Place::new();
+    let all = ring::group(&place, "ring", 3, 1);
+    let [ana, ben, cleo] = &all[..] else { unreachable!() };
+    let peer = cleo.peer();
+    cleo.kill();
+    ana.about(0, &["dead"], &peer);
+    let cleo = place.chat("ring", "cleo").env("TERTULIA_RUNTIME_DIR", place.path().join("elsewhere")).start();
+    let start = std::time::Instant::now();
+    comes_back([ana, ben], &cleo, &peer);
+    println!("two groups of one name were one after {} ms", start.elapsed().as_millis());
 }
