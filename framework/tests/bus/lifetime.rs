@@ -68,7 +68,7 @@ async fn the_last_handle_takes_the_node_along() {
 #[tokio::test]
 async fn a_wrong_secret_is_refused_at_once() {
     let group = Group::memory();
-    let ana = group.founder().await;
+    let (ana, mut at_ana) = start(group.member("ana").found()).await;
     let stranger = group.member("mallory").group(key(2)).join([ana.addr().to_string()]);
     let mut events = stranger.events(100);
     let node = stranger.start().await.unwrap();
@@ -79,6 +79,11 @@ async fn a_wrong_secret_is_refused_at_once() {
     .await;
     assert_eq!(code, "wrong-secret");
     assert!(matches!(soon("the end", node.over()).await, Outcome::Refused { code: "wrong-secret", .. }));
+    let told = event(&mut at_ana, "the other side's reason", |e| match e {
+        Event::Trouble { code, .. } => Some(code),
+        _ => None,
+    });
+    assert_eq!(told.await, "wrong-secret");
     assert_eq!(ana.members().await.len(), 1);
 }
 

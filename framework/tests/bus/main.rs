@@ -6,5 +6,6 @@ mod common;
 mod exchange;
 mod hostile;
 mod lifetime;
+mod panics;
 mod pressure;
 mod requests;

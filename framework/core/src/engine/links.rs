@@ -59,6 +59,9 @@ pub(crate) struct LinkSync {
     pub(crate) resends: u32,
     /// The other end has told all it knew.
     pub(crate) complete: bool,
+    /// When `heard` last rose, and by when the other end is to be told.
+    pub(crate) heard_at: Instant,
+    pub(crate) answer_by: Option<Instant>,
 }
 
 /// Where the detector stands with one neighbour.
@@ -75,6 +78,8 @@ pub(crate) struct Probing {
 pub(crate) struct Link {
     pub(crate) id: LinkId,
     pub(crate) peer: Peer,
+    /// One bit of a word, to mark what this neighbour is known to know; zero when there are too many links.
+    pub(crate) mark: u64,
     pub(crate) incarnation: Incarnation,
     pub(crate) dialed: bool,
     pub(crate) up: Instant,
@@ -123,6 +128,11 @@ impl Links {
         self.by_id.get(&id).copied()
     }
 
+    /// The mark of the link to a peer; zero without a link.
+    pub(crate) fn mark(&self, peer: Peer) -> u64 {
+        self.get(peer).map_or(0, |l| l.mark)
+    }
+
     /// Linked peers, in the order in which their links came up.
     pub(crate) fn up(&self) -> &[Peer] {
         &self.up
@@ -140,8 +150,10 @@ impl Links {
         }
     }
 
-    pub(crate) fn insert(&mut self, link: Link) {
+    pub(crate) fn insert(&mut self, mut link: Link) {
         let peer = link.peer;
+        let taken = self.iter().fold(0, |all, l| all | l.mark);
+        link.mark = !taken & taken.wrapping_add(1);
         if self.slots.len() <= peer.index() {
             self.slots.resize_with(peer.index() + 1, || None);
         }

@@ -273,6 +273,7 @@ impl Engine {
         self.base.links.insert(Link {
             id: link,
             peer,
+            mark: 0,
             incarnation,
             dialed: dial.is_some(),
             up: now,
@@ -461,7 +462,7 @@ impl Engine {
             self.told = self.roster.stamp;
             // Senders wait for these answers: eight of them to a window.
             let urgent = news || self.delivery.untold as u64 >= self.base.config.delivery.window.0 / 8;
-            let wait = if urgent { Duration::ZERO } else { self.base.config.delivery.progress.0 };
+            let wait = if urgent { Duration::ZERO } else { sync::pause(&self.base) };
             if urgent {
                 self.delivery.untold = 0;
             }

@@ -4,7 +4,6 @@
 //! believe of it (suspect, dead) is bound to that version, so the member refutes by signing a higher one. Records,
 //! beliefs and delivery progress travel by [`sync`](super::sync); merging them is idempotent and commutative.
 
-use core::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -23,8 +22,8 @@ pub(crate) struct Cell {
     pub(crate) floor: u64,
     pub(crate) top: u64,
     pub(crate) changed: u64,
-    /// Who told; need not be told back.
-    pub(crate) from: Option<Peer>,
+    /// Marks of the links whose other ends told the same.
+    pub(crate) known: u64,
 }
 
 /// How far a member is with every stream that it knows.
@@ -32,12 +31,16 @@ pub(crate) struct Cell {
 pub(crate) struct Row {
     pub(crate) incarnation: Incarnation,
     pub(crate) cells: BTreeMap<(Peer, Incarnation), Cell>,
-    pub(crate) changed: u64,
 }
+
+/// Something that changed: a member's record or what is believed of it, or one cell of its row.
+pub(crate) type Item = (Peer, Option<(Peer, Incarnation)>);
 
 /// Runs of one origin that a row holds at most, and streams in all.
 const RUNS_MAX: usize = 4;
 const CELLS_MAX: usize = 4096;
+/// The log of changes is not cleared below this length.
+const LOG_MIN: usize = 512;
 
 impl Row {
     /// Makes room for one more stream; only the highest runs of an origin are held.
@@ -59,7 +62,8 @@ impl Row {
 pub(crate) struct Member {
     pub(crate) record: Bytes,
     pub(crate) changed: u64,
-    pub(crate) from: Option<Peer>,
+    /// Marks of the links whose other ends told the same.
+    pub(crate) known: u64,
     /// When a suspect is declared dead.
     pub(crate) verdict: Option<Instant>,
     /// When it died or left.
@@ -79,6 +83,10 @@ pub(crate) struct Roster {
     me: Record,
     /// Counts changes; every changed item carries the count of its change.
     pub(crate) stamp: u64,
+    /// Changes in order; only the last of an item counts.
+    log: Vec<(u64, Item)>,
+    /// Length at which the log is cleared of outdated changes.
+    clear_at: usize,
     /// Counts changes of who is live.
     pub(crate) generation: u64,
     /// Peers whose membership changed since the topology was last told.
@@ -94,6 +102,8 @@ impl Roster {
             slots: vec![Some(Box::default())],
             me,
             stamp: 1,
+            log: Vec::new(),
+            clear_at: LOG_MIN,
             generation: 1,
             news: Vec::new(),
             superseded: false,
@@ -121,9 +131,33 @@ impl Roster {
         slots.filter_map(|(i, slot)| Some((Peer(i as u32), slot.as_deref()?)))
     }
 
-    pub(crate) fn mark(&mut self) -> u64 {
+    /// Notes a change: its count.
+    fn mark(&mut self, item: Item) -> u64 {
         self.stamp += 1;
+        self.log.push((self.stamp, item));
+        if self.log.len() > self.clear_at {
+            let log = core::mem::take(&mut self.log);
+            self.log = log
+                .into_iter()
+                .filter(|(stamp, item)| *stamp == self.stamp || self.is_last(*stamp, *item))
+                .collect();
+            self.clear_at = self.log.len() * 2 + LOG_MIN;
+        }
         self.stamp
+    }
+
+    /// True when an item has not changed again since.
+    fn is_last(&self, stamp: u64, (peer, stream): Item) -> bool {
+        self.get(peer).is_some_and(|m| match stream {
+            None => m.changed == stamp,
+            Some(stream) => m.row.cells.get(&stream).is_some_and(|c| c.changed == stamp),
+        })
+    }
+
+    /// What changed after `since`, in order, each item once.
+    pub(crate) fn changes(&self, since: u64) -> impl Iterator<Item = (u64, Item)> {
+        let at = self.log.partition_point(|(stamp, _)| *stamp <= since);
+        self.log[at..].iter().copied().filter(|(stamp, item)| self.is_last(*stamp, *item))
     }
 
     /// This node's own nick.
@@ -158,7 +192,7 @@ impl Roster {
     fn publish(&mut self, base: &mut Base) {
         let bytes = self.me.sign(&*base.auth);
         let record = self.me.clone();
-        self.adopt(base, Peer::ME, &record, bytes, None);
+        self.adopt(base, Peer::ME, &record, bytes, 0);
     }
 
     /// Merges a record that a neighbour told.
@@ -173,7 +207,12 @@ impl Roster {
                     record.incarnation > base.incarnation && record.verify(&bytes, &*base.auth);
                 return Ok(());
             }
-            if !newer && self.get(peer).is_some_and(|m| !m.record.is_empty()) {
+            let mark = base.links.mark(from);
+            // Whoever believes nothing of it yet is still to be told what is believed here.
+            let same = (e.incarnation, e.version) == (record.incarnation, record.version)
+                && !matches!(e.state, State::Suspect | State::Dead);
+            if !newer && let Some(m) = self.get_mut(peer).filter(|m| !m.record.is_empty()) {
+                m.known |= if same { mark } else { 0 };
                 return Ok(());
             }
         } else if base.peers.len() >= base.config.roster.max as usize * 2 {
@@ -183,15 +222,16 @@ impl Roster {
             return Err(Forged("forged member record"));
         }
         let peer = base.peers.intern(record.id);
-        self.adopt(base, peer, &record, bytes, Some(from));
+        let mark = base.links.mark(from);
+        self.adopt(base, peer, &record, bytes, mark);
         self.settle_nick(base);
         Ok(())
     }
 
-    fn adopt(&mut self, base: &mut Base, peer: Peer, record: &Record, bytes: Bytes, from: Option<Peer>) {
-        let stamp = self.mark();
+    fn adopt(&mut self, base: &mut Base, peer: Peer, record: &Record, bytes: Bytes, known: u64) {
+        let stamp = self.mark((peer, None));
         let m = self.entry(peer);
-        (m.record, m.changed, m.from) = (bytes, stamp, from);
+        (m.record, m.changed, m.known) = (bytes, stamp, known);
         if m.row.incarnation < record.incarnation {
             m.row = Row { incarnation: record.incarnation, ..Row::default() };
         }
@@ -237,7 +277,13 @@ impl Roster {
         from: Peer,
     ) {
         let e = base.peers.get(peer);
-        if (e.incarnation, e.version) != version || state <= e.state || !e.state.is_live() {
+        if (e.incarnation, e.version) != version {
+            return;
+        }
+        let mark = base.links.mark(from);
+        if state <= e.state || !e.state.is_live() {
+            let same = state == e.state;
+            self.get_mut(peer).filter(|_| same).into_iter().for_each(|m| m.known |= mark);
             return;
         }
         if peer == Peer::ME {
@@ -251,7 +297,7 @@ impl Roster {
             _ => return,
         }
         if let Some(m) = self.get_mut(peer) {
-            m.from = Some(from);
+            m.known = mark;
         }
     }
 
@@ -290,9 +336,9 @@ impl Roster {
     }
 
     fn touch(&mut self, peer: Peer) {
-        let stamp = self.mark();
+        let stamp = self.mark((peer, None));
         if let Some(m) = self.get_mut(peer) {
-            (m.changed, m.from) = (stamp, None);
+            (m.changed, m.known) = (stamp, 0);
         }
         self.news.push(peer);
     }
@@ -399,39 +445,39 @@ impl Roster {
         }
     }
 
-    /// Notes how far a member is with a stream. True when that is news.
+    /// Notes how far a member is with a stream, as told over the link with this mark. True when that is news.
     pub(crate) fn progress(
         &mut self,
         member: Peer,
         stream: (Peer, Incarnation),
         floor: u64,
         top: u64,
-        from: Option<Peer>,
+        mark: u64,
     ) -> bool {
         let stamp = self.stamp + 1;
         let Some(m) = self.get_mut(member) else { return false };
-        if !m.row.cells.contains_key(&stream) && !m.row.make_room(stream) {
+        if let Some(cell) = m.row.cells.get_mut(&stream) {
+            if (top, floor) == (cell.top, cell.floor) {
+                cell.known |= mark;
+            }
+            if top < cell.top || (top == cell.top && floor <= cell.floor) {
+                return false;
+            }
+            *cell = Cell { floor, top, changed: stamp, known: mark };
+        } else if m.row.make_room(stream) {
+            m.row.cells.insert(stream, Cell { floor, top, changed: stamp, known: mark });
+        } else {
             return false;
         }
-        let cell = m.row.cells.entry(stream).or_insert(Cell { floor, top: 0, changed: 0, from: None });
-        if top.cmp(&cell.top) == Ordering::Less
-            || (top == cell.top && floor <= cell.floor && cell.changed > 0)
-        {
-            return false;
-        }
-        *cell = Cell { floor, top, changed: stamp, from };
-        m.row.changed = stamp;
-        self.stamp = stamp;
+        self.mark((member, Some(stream)));
         true
     }
 
-    /// A link to a peer is new: nothing can be left out because the peer itself had told it, for it may have restarted.
-    pub(crate) fn relearned(&mut self, peer: Peer) {
+    /// A link is new: nothing is known of what its other end knows.
+    pub(crate) fn unmark(&mut self, mark: u64) {
         for m in self.slots.iter_mut().flatten() {
-            m.from = m.from.filter(|&f| f != peer);
-            for cell in m.row.cells.values_mut() {
-                cell.from = cell.from.filter(|&f| f != peer);
-            }
+            m.known &= !mark;
+            m.row.cells.values_mut().for_each(|c| c.known &= !mark);
         }
     }
 

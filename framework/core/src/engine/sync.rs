@@ -6,7 +6,8 @@
 //! told again from there. So rosters become equal over any connected graph, whatever is lost, doubled or late, and an
 //! idle group sends nothing.
 //!
-//! A frame: flags (1 wanted, 2 member, 4 complete), base, upto, dictionary of ids, records, beliefs, rows.
+//! A frame: how far the other end was heard, flags (1 wanted, 2 member, 4 complete), base, upto, dictionary of ids,
+//! records, beliefs, rows. What a neighbour has told itself, or said to know, is not told to it.
 
 use core::time::Duration;
 use std::collections::BTreeMap;
@@ -15,7 +16,7 @@ use bytes::Bytes;
 
 use super::base::Base;
 use super::record::RECORD_MAX;
-use super::roster::{Cell, Forged, Roster};
+use super::roster::{Cell, Forged, Member, Roster};
 use crate::config::Scope;
 use crate::frame::FrameKind;
 use crate::id::{Incarnation, Peer};
@@ -45,7 +46,7 @@ pub(crate) fn schedule(base: &mut Base, wait: Duration) {
 
 /// A link is new: all is told from the start.
 pub(crate) fn start(base: &mut Base, roster: &mut Roster, peer: Peer) {
-    roster.relearned(peer);
+    roster.unmark(base.links.mark(peer));
     let now = base.now;
     if let Some(link) = base.links.get_mut(peer) {
         link.sync.due = Some(now);
@@ -54,13 +55,14 @@ pub(crate) fn start(base: &mut Base, roster: &mut Roster, peer: Peer) {
 
 /// When some link is due.
 pub(crate) fn next_deadline(base: &Base) -> Option<Instant> {
-    base.links.iter().filter_map(|l| earliest(l.sync.due, l.sync.resend_at)).min()
+    let at = |s: &super::links::LinkSync| earliest(earliest(s.due, s.answer_by), s.resend_at);
+    base.links.iter().filter_map(|l| at(&l.sync)).min()
 }
 
 /// Tells every link that is due.
 pub(crate) fn on_deadline(base: &mut Base, roster: &Roster) {
     let now = base.now;
-    let mut due: Vec<Peer> = Vec::new();
+    let (mut due, mut answers): (Vec<Peer>, Vec<Peer>) = (Vec::new(), Vec::new());
     base.links.for_each(|link| {
         let s = &mut link.sync;
         if s.resend_at.is_some_and(|at| at <= now) {
@@ -70,10 +72,32 @@ pub(crate) fn on_deadline(base: &mut Base, roster: &Roster) {
         }
         if s.due.is_some_and(|at| at <= now) {
             due.push(link.peer);
+        } else if s.answer_by.is_some_and(|at| at <= now) {
+            answers.push(link.peer);
         }
     });
     for peer in due {
         tell(base, roster, peer);
+    }
+    for peer in answers {
+        let mut w = Writer::new();
+        answer(base, peer, &mut w);
+        base.control(peer, FrameKind::SyncAck, w.finish());
+    }
+}
+
+/// The pause in which changes are gathered: longer in a large group, where each change is told by many.
+pub(crate) fn pause(base: &Base) -> Duration {
+    base.config.delivery.progress.0 * (base.peers.len() as u32 / 32).clamp(1, 16)
+}
+
+/// Writes how far the other end has been heard, and for how many microseconds that was known.
+fn answer(base: &mut Base, peer: Peer, w: &mut Writer) {
+    let now = base.now;
+    if let Some(link) = base.links.get_mut(peer) {
+        link.sync.answer_by = None;
+        let held = now.since(link.sync.heard_at).as_micros();
+        w.varint(link.sync.heard).varint(u64::try_from(held).unwrap_or(u64::MAX));
     }
 }
 
@@ -87,7 +111,9 @@ fn tell(base: &mut Base, roster: &Roster, peer: Peer) {
     let complete = upto == roster.stamp;
     let flag = |set: bool, bit: u8| if set { bit } else { 0 };
     let flags = flag(wanted, WANTED) | flag(me_member, MEMBER) | flag(complete, COMPLETE);
-    let body = frame.finish(flags, since, base);
+    let mut w = Writer::new();
+    answer(base, peer, &mut w);
+    let body = frame.finish(w, flags, since, base);
     let pause = Duration::from_nanos(body.len() as u64 * 1_000_000_000 / RATE);
     let now = base.now;
     if let Some(link) = base.links.get_mut(peer) {
@@ -104,8 +130,6 @@ fn tell(base: &mut Base, roster: &Roster, peer: Peer) {
 
 /// A member's cells as a frame holds them: index of the origin, its run, the cell.
 type FrameRow = (u64, Incarnation, Vec<(u64, Incarnation, Cell)>);
-/// A stream of some member's row that changed, or `None` for the member itself.
-type Changed = (u64, Peer, Option<(Peer, Incarnation)>);
 
 /// A frame being gathered.
 #[derive(Default)]
@@ -126,28 +150,20 @@ impl Frame {
             return frame; // Not a member yet: nothing to tell but flags.
         }
         let whole = base.config.roster.scope == Scope::Group;
-        let news = |p: Peer| whole || p == Peer::ME;
-        let mut changes: Vec<Changed> = Vec::new();
-        for (peer, m) in roster.iter().filter(|(p, _)| news(*p)) {
-            if m.changed > since && m.from != Some(to) {
-                changes.push((m.changed, peer, None));
-            }
-            if m.row.changed > since && peer != to {
-                let cells = m.row.cells.iter().filter(|(_, c)| c.changed > since && c.from != Some(to));
-                changes.extend(cells.map(|(stream, c)| (c.changed, peer, Some(*stream))));
-            }
-        }
-        changes.sort_unstable();
+        let mark = base.links.mark(to);
         let mut size = 0;
-        for (stamp, peer, stream) in changes {
+        for (stamp, (peer, stream)) in roster.changes(since) {
             if size > FRAME_TARGET || frame.order.len() + 2 > DICTIONARY_MAX {
                 frame.upto = stamp - 1;
                 break;
             }
-            size += match stream {
-                None => frame.add_member(base, roster, peer),
-                Some(stream) => frame.add_cell(roster, peer, stream),
-            };
+            if whole || peer == Peer::ME {
+                size += match stream {
+                    None => frame.add_member(base, roster, peer, mark),
+                    Some(_) if peer == to => 0,
+                    Some(stream) => frame.add_cell(roster, peer, stream, mark),
+                };
+            }
         }
         frame
     }
@@ -160,8 +176,9 @@ impl Frame {
         })
     }
 
-    fn add_member(&mut self, base: &Base, roster: &Roster, peer: Peer) -> usize {
-        let Some(m) = roster.get(peer).filter(|m| !m.record.is_empty()) else { return 0 };
+    fn add_member(&mut self, base: &Base, roster: &Roster, peer: Peer, mark: u64) -> usize {
+        let told = |m: &&Member| !m.record.is_empty() && m.known & mark == 0;
+        let Some(m) = roster.get(peer).filter(told) else { return 0 };
         let e = base.peers.get(peer);
         self.records.push(m.record.clone());
         if matches!(e.state, State::Suspect | State::Dead) {
@@ -171,9 +188,9 @@ impl Frame {
         m.record.len() + 40
     }
 
-    fn add_cell(&mut self, roster: &Roster, peer: Peer, stream: (Peer, Incarnation)) -> usize {
+    fn add_cell(&mut self, roster: &Roster, peer: Peer, stream: (Peer, Incarnation), mark: u64) -> usize {
         let Some(row) = roster.get(peer).map(|m| &m.row) else { return 0 };
-        let Some(cell) = row.cells.get(&stream) else { return 0 };
+        let Some(cell) = row.cells.get(&stream).filter(|c| c.known & mark == 0) else { return 0 };
         let (member, origin) = (self.id(peer), self.id(stream.0));
         if self.rows.last().is_none_or(|r| r.0 != member) {
             self.rows.push((member, row.incarnation, Vec::new()));
@@ -184,8 +201,7 @@ impl Frame {
         20
     }
 
-    fn finish(&mut self, flags: u8, since: u64, base: &Base) -> Bytes {
-        let mut w = Writer::new();
+    fn finish(&mut self, mut w: Writer, flags: u8, since: u64, base: &Base) -> Bytes {
         w.u8(flags).varint(since).varint(self.upto).varint(self.order.len() as u64);
         for &peer in &self.order {
             w.raw(&base.peers.id(peer).0);
@@ -225,6 +241,7 @@ pub(crate) fn on_sync(
     let malformed = |_: WireError| Forged("malformed roster change");
     let mut heard = Heard { progress: Vec::new() };
     let mut r = Reader::new(body);
+    on_answer(base, from, &mut r)?;
     let flags = r.u8().map_err(malformed)?;
     let (since, upto) = (r.varint().map_err(malformed)?, r.varint().map_err(malformed)?);
     let n = r.count("ids", DICTIONARY_MAX, 32).map_err(malformed)?;
@@ -246,6 +263,7 @@ pub(crate) fn on_sync(
         }
     }
     let bound = base.config.roster.max as usize * 2;
+    let mark = base.links.mark(from);
     for _ in 0..r.count("rows", DICTIONARY_MAX, 10).map_err(malformed)? {
         let who = r.varint().and_then(id).map_err(malformed)?;
         let run = Incarnation(r.u64().map_err(malformed)?);
@@ -264,7 +282,7 @@ pub(crate) fn on_sync(
                 .or_else(|| (base.peers.len() < bound).then(|| base.peers.intern(origin)));
             if let (Some(member), Some(origin)) = (member, known) {
                 let stream = (origin, origin_run);
-                if roster.progress(member, stream, floor, top, Some(from)) {
+                if roster.progress(member, stream, floor, top, mark) {
                     heard.progress.push((member, stream));
                 }
             }
@@ -275,8 +293,9 @@ pub(crate) fn on_sync(
     Ok(heard)
 }
 
-/// Notes how far the other end has been heard, and says so.
+/// Notes how far the other end has been heard; it is told with the next change, or soon.
 fn note(base: &mut Base, from: Peer, flags: u8, since: u64, upto: u64) {
+    let (now, pause) = (base.now, base.config.delivery.progress.0);
     let Some(link) = base.links.get_mut(from) else { return };
     link.wanted_there = flags & WANTED != 0;
     link.member_there = flags & MEMBER != 0;
@@ -284,21 +303,25 @@ fn note(base: &mut Base, from: Peer, flags: u8, since: u64, upto: u64) {
     if since <= s.heard {
         s.heard = s.heard.max(upto);
         s.complete |= flags & COMPLETE != 0 && flags & MEMBER != 0;
+        s.heard_at = now;
     }
-    let mut w = Writer::new();
-    w.varint(s.heard);
-    base.control(from, FrameKind::SyncAck, w.finish());
+    s.answer_by = s.answer_by.or(Some(now + pause));
 }
 
 /// The other end has heard up to here.
 pub(crate) fn on_ack(base: &mut Base, from: Peer, body: &Bytes) -> Result<(), Forged> {
-    let upto = Reader::new(body).varint().map_err(|_| Forged("malformed roster answer"))?;
+    on_answer(base, from, &mut Reader::new(body))
+}
+
+fn on_answer(base: &mut Base, from: Peer, r: &mut Reader<'_>) -> Result<(), Forged> {
+    let malformed = |_: WireError| Forged("malformed roster answer");
+    let (upto, held) = (r.varint().map_err(malformed)?, r.varint().map_err(malformed)?);
     let now = base.now;
     let Some(link) = base.links.get_mut(from) else { return Ok(()) };
     if let Some((mark, at)) = link.sync.timed
         && upto >= mark
     {
-        link.rtt.sample(now.since(at));
+        link.rtt.sample(now.since(at).saturating_sub(Duration::from_micros(held)));
         link.sync.timed = None;
     }
     let s = &mut link.sync;

@@ -14,14 +14,16 @@ use super::outbound::Outbound;
 use super::tasks::{Dialling, Ended, Job, Tasks};
 use super::{CLOSE, Driver, End, RawLink};
 use crate::link::{
-    EstablishError, Link, Listener, Locator, RecordReader, RecordWriter, Refusal, Role, Session,
-    TransportCode, establish, refuse,
+    EstablishError, HandshakeError, Link, Listener, Locator, RecordReader, RecordWriter, Refusal, Role,
+    Session, Side, TransportCode, establish, refuse,
 };
 
 /// Connections that wait to be looked at.
 const BACKLOG: usize = 16;
 /// The pause after a failed accept: the system is short of something.
 const PAUSE: Duration = Duration::from_millis(100);
+/// Strangers are told of this often at most.
+const QUIET: Duration = Duration::from_secs(5);
 /// How long telling somebody that this node is busy may take.
 const TELL: Duration = Duration::from_secs(1);
 
@@ -103,7 +105,7 @@ impl Driver {
                 }
             };
             let link = establish(raw, Role::Initiator, &*crypto, &params, limit).await;
-            Ended::Dialled(dial, link.map(Box::new).map_err(|error| refused(&error, &addr)))
+            Ended::Dialled(dial, link.map(Box::new).map_err(|error| refused(&error)))
         });
     }
 
@@ -121,12 +123,31 @@ impl Driver {
                 tracing::info!(code = error.code(), %error, "a handshake failed");
                 if let EstablishError::Handshake(error) = &error {
                     self.twin(error.twin);
+                    self.tell_of_stranger(error);
                 }
             }
             Ended::Reader(link) => self.reader_ended(link, Down::Failed),
             Ended::Writer(link, why) => self.writer_ended(link, why),
             Ended::Other => {}
         }
+    }
+
+    /// Somebody whose profile differs from ours knocked: both sides should know why nothing comes of it. Told now and then
+    /// only, since anybody can knock.
+    fn tell_of_stranger(&mut self, error: &HandshakeError) {
+        let differs = matches!(
+            error.refusal,
+            Refusal::Version | Refusal::Suite | Refusal::WrongSecret | Refusal::Epoch
+        );
+        if !differs || error.side != Side::Us || self.now < self.quiet_until {
+            return;
+        }
+        self.quiet_until = self.now + QUIET;
+        self.event(&Event::Trouble {
+            code: error.code(),
+            reason: format!("somebody who wanted to join was refused: {}", error.refusal),
+            hint: error.hint(),
+        });
     }
 
     /// Another program holds our key: the lower run leaves.
@@ -214,7 +235,7 @@ impl Driver {
 }
 
 /// A refused dial as the engine knows it.
-fn refused(error: &EstablishError, addr: &Addr) -> Dialling {
+fn refused(error: &EstablishError) -> Dialling {
     let twin = match error {
         EstablishError::Handshake(error) => error.twin,
         _ => None,
@@ -222,7 +243,7 @@ fn refused(error: &EstablishError, addr: &Addr) -> Dialling {
     let failure = match error {
         EstablishError::Handshake(error) => DialFailure::Refused {
             code: error.code(),
-            reason: format!("{addr} {error}"),
+            reason: error.to_string(),
             fatal: matches!(
                 error.refusal,
                 Refusal::Version

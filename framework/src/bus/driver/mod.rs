@@ -88,6 +88,8 @@ struct Driver {
     /// Held until this node can be found.
     founding: Option<Founding>,
     phase: Phase,
+    /// Strangers are not told of before this.
+    quiet_until: Instant,
     /// Parcels published to the group.
     parcels: u64,
     end: End,
@@ -140,6 +142,7 @@ pub(crate) async fn run(parts: Parts) -> (Outcome, u64) {
         findings,
         founding: None,
         phase: Phase::Joining,
+        quiet_until: Instant::ZERO,
         parcels: 0,
         end: End::Stays,
         refusal: None,

@@ -66,7 +66,7 @@ impl Driver {
         self.shared.hub.parcel(parcel);
     }
 
-    fn event(&mut self, event: &Event) {
+    pub(super) fn event(&mut self, event: &Event) {
         match event {
             Event::Ready { nick } => {
                 if self.phase == Phase::Joining {

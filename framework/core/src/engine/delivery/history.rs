@@ -69,7 +69,7 @@ impl Engine {
             if let Some(kept) = stream.evict() {
                 let (floor, top) = (stream.floor, stream.top);
                 self.delivery.history.remove(&kept);
-                self.roster.progress(Peer::ME, id, floor, top, None);
+                self.roster.progress(Peer::ME, id, floor, top, 0);
             }
         }
     }

@@ -137,7 +137,7 @@ impl Engine {
         self.evict();
         let Some(stream) = self.delivery.stream(id) else { return };
         let (floor, top, missing) = (stream.floor, stream.top, stream.is_missing());
-        self.roster.progress(Peer::ME, id, floor, top, None);
+        self.roster.progress(Peer::ME, id, floor, top, 0);
         if !missing {
             self.delivery.searching.remove(&id);
         }

@@ -254,7 +254,7 @@ impl Engine {
         }
         let Some(id) = self.base.peers.find(&who).map(|p| (p, run)) else { return Ok(()) };
         if top > 0 {
-            self.roster.progress(from, id, floor, top, Some(from));
+            self.roster.progress(from, id, floor, top, 0);
         }
         let now = self.base.now;
         if let Some(stream) = self.delivery.stream_mut(id)
