@@ -2,6 +2,7 @@
 //!
 //! In a test program of its own, so that no other test takes the machine away while pauses are measured.
 #![cfg(unix)]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "the helpers of a test may fail it")]
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -27,8 +27,8 @@ pub struct State {
     pub delivered: u64,
     /// Its standard error.
     pub stderr: String,
-    /// Its standard output has ended.
-    pub silent: bool,
+    /// Its standard output and its standard error have ended.
+    pub ended: (bool, bool),
     /// How it ended.
     pub status: Option<ExitStatus>,
 }
@@ -43,6 +43,12 @@ impl State {
     /// The rare events of a name, with their times.
     pub fn named<'a>(&'a self, name: &'a str) -> impl DoubleEndedIterator<Item = &'a Stamped> {
         self.told.iter().filter(move |s| s.event.name() == name)
+    }
+
+    /// Nothing more will be told.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.ended == (true, true) && self.status.is_some()
     }
 
     pub(super) fn push(&mut self, at: Instant, event: Event) {
@@ -111,7 +117,7 @@ impl Log {
             if let Some(found) = wanted(&state) {
                 return Some(found);
             }
-            if state.silent && state.status.is_some() {
+            if state.is_over() {
                 return None;
             }
             let left = deadline.checked_duration_since(Instant::now())?;

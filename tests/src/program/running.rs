@@ -48,7 +48,7 @@ impl Running {
         match reads {
             Reads::Nothing => {
                 drop(stdout);
-                log.change(|state| state.silent = true);
+                log.change(|state| state.ended.0 = true);
             }
             _ => thread(Box::new(move |log| read_stdout(stdout, log, reads == Reads::Events))),
         }
@@ -165,7 +165,7 @@ impl Running {
 
     /// Waits for its end by itself; its exit status.
     pub fn exit(&self) -> i32 {
-        let status = self.log.wait(PATIENCE, |state| state.status.filter(|_| state.silent));
+        let status = self.log.wait(PATIENCE, |state| state.status.filter(|_| state.is_over()));
         let status = status.unwrap_or_else(|| panic!("{} never ended", self.name));
         status.code().unwrap_or_else(|| panic!("{} ended by a signal: {status}", self.name))
     }
@@ -227,7 +227,7 @@ fn read_stdout(stdout: impl Read, log: &Log, events: bool) {
             log.change(|state| state.lines.push(line.to_owned()));
         }
     }
-    log.change(|state| state.silent = true);
+    log.change(|state| state.ended.0 = true);
 }
 
 fn read_stderr(mut stderr: impl Read, log: &Log) {
@@ -235,6 +235,7 @@ fn read_stderr(mut stderr: impl Read, log: &Log) {
     while let Ok(n @ 1..) = stderr.read(&mut bytes) {
         log.change(|state| state.stderr += &String::from_utf8_lossy(&bytes[..n]));
     }
+    log.change(|state| state.ended.1 = true);
 }
 
 fn wait(mut child: Child, log: &Log) {

@@ -35,6 +35,7 @@ fn kill(profile: &str, successors: usize, choose: &[usize]) {
     let killed: Vec<Instant> = dead.iter().map(|member| member.kill()).collect();
     let apart = killed.last().unwrap().duration_since(at);
     let closed = ring::closed(&survivors, successors);
+    let agreed = Instant::now();
     let mut found = Vec::new();
     for member in &survivors {
         found.extend(victims.iter().map(|victim| member.about(0, &["dead"], victim)));
@@ -44,11 +45,12 @@ fn kill(profile: &str, successors: usize, choose: &[usize]) {
         talkers.into_iter().zip(marks).map(|(talker, mark)| talker.stop_after(mark)).collect();
     finish(&survivors, &said, &dead);
     println!(
-        "{profile}, {} of 8 killed {apart:?} apart: declared dead after {} to {} ms, the ring closed after {} ms",
+        "{profile}, {} of 8 killed {apart:?} apart: declared dead after {} to {} ms, the ring closed after {} ms, all agree after {} ms",
         victims.len(),
         ms(*found.iter().min().unwrap(), at),
         ms(*found.iter().max().unwrap(), at),
         ms(closed, at),
+        ms(agreed, at),
     );
 }
 

@@ -1,5 +1,6 @@
 //! Real processes over TCP on loopback.
 #![cfg(unix)]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "the helpers of a test may fail it")]
 
 mod bad_input;
 mod deaths;

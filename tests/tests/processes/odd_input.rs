@@ -1,6 +1,6 @@
 //! Input that is no good text, and output that nobody reads.
 
-use tertulia_tests::program::{Event, Place, Running};
+use tertulia_tests::program::{Event, Place, Running, ring};
 
 /// What `member` heard so far.
 fn heard(member: &Running) -> Vec<String> {
@@ -22,7 +22,7 @@ fn bytes_that_are_no_text() {
     let place = Place::new();
     let ana = place.chat("ring", "ana").set("limits.message=4KiB").found().start();
     let ben = place.chat("ring", "ben").set("limits.message=4KiB").join(&ana.addr()).start();
-    ben.peer();
+    ring::whole(&[&ana, &ben]);
     assert!(ana.types(b"one \xff\xfe two\n\n   \n\r\n\t\n"));
     assert!(ana.types(b"zero\0byte\n"));
     // Just right, one more, and far more.
