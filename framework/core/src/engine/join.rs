@@ -155,6 +155,7 @@ impl Engine {
         for peer in self.base.links.up().to_vec() {
             self.base.close(peer, CloseReason::Leaving);
         }
+        self.dialer.store(&mut self.base);
         self.base.out.push(Output::Stop);
     }
 
