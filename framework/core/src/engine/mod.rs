@@ -268,7 +268,7 @@ impl Engine {
             return refuse(base, CloseReason::Full);
         }
         let peer = base.peers.intern(id);
-        self.dialer.on_link_up(peer, dial);
+        self.dialer.on_link_up(base.now, peer, dial);
         if let Some(old) = base.links.get(peer) {
             match Links::second(old, dial.is_some(), incarnation, (base.me(), id), base.now) {
                 Second::Refuse => {

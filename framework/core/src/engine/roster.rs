@@ -41,7 +41,7 @@ pub(crate) type Item = (Peer, Option<(Peer, Incarnation)>);
 const RUNS_MAX: usize = 4;
 const CELLS_MAX: usize = 4096;
 /// The log of changes is not cleared below this length.
-const LOG_MIN: usize = 512;
+const LOG_MIN: usize = 64;
 
 impl Row {
     /// Makes room for one more stream; only the highest runs of an origin are held.

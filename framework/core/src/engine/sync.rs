@@ -245,7 +245,7 @@ impl Frame {
 pub(crate) fn later_run(roster: &Roster, peer: Peer) -> Option<Bytes> {
     let record = roster.get(peer).map(|m| &m.record).filter(|r| !r.is_empty())?;
     let mut w = Writer::new();
-    w.u8(0).varint(0).varint(0).varint(0);
+    w.varint(0).varint(0).u8(0).varint(0).varint(0).varint(0);
     w.varint(1).varint(record.len() as u64).raw(record);
     w.varint(0).varint(0);
     Some(w.finish())
