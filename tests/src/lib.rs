@@ -15,4 +15,6 @@ pub mod log;
 pub mod process;
 pub mod proxy;
 pub mod talk;
+#[cfg(unix)]
+pub mod program;
 pub mod wait;

@@ -150,6 +150,27 @@ fn halves_that_grew_apart_meet_again() {
 }
 
 #[test]
+fn who_was_met_shortly_is_in_the_address_book() {
+    let mut net = Net::new();
+    for n in 0..3 {
+        net.add(1, &format!("n{n}"), false);
+    }
+    let ms = Duration::from_millis;
+    net.input(0, Input::Found);
+    net.input(1, Input::Join(vec!["test://0".into()]));
+    net.run(ms(100));
+    // It may be killed at any moment.
+    assert_eq!(net.nodes[1].book, [id_of(0)]);
+    net.input(2, Input::Join(vec!["test://0".into()]));
+    net.run(ms(100));
+    assert_eq!(net.nodes[1].book, [id_of(0)], "not stored for each newcomer");
+    net.input(1, Input::Leave);
+    net.run(ms(500));
+    assert!(!net.nodes[1].up);
+    assert!(net.nodes[1].book.contains(&id_of(2)), "{:?}", net.nodes[1].book);
+}
+
+#[test]
 fn one_nick_belongs_to_one_member() {
     let mut net = Net::group(2);
     let third = net.add(1, "n0", false);

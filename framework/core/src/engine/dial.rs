@@ -14,7 +14,7 @@ use crate::time::{Instant, earliest};
 /// The first pause before a peer is dialled again; doubles up to [`REDIAL_MAX`].
 const REDIAL: Duration = Duration::from_millis(100);
 const REDIAL_MAX: Duration = Duration::from_secs(5);
-/// The address book is stored at most this often.
+/// The address book is stored at once, and then at most this often until the end.
 const STORE_PAUSE: Duration = Duration::from_secs(2);
 
 /// What a dial is for.
@@ -53,6 +53,8 @@ pub(crate) struct Dialer {
     next_id: u64,
     book: BTreeMap<PeerId, (Vec<Addr>, Instant)>,
     store_at: Option<Instant>,
+    /// When it can be stored again.
+    storable: Instant,
     rejoin_at: Option<Instant>,
     rejoins: u32,
 }
@@ -171,9 +173,7 @@ impl Dialer {
             self.start(base, Target::Contact(addr.clone()), addr);
         }
         if self.store_at.is_some_and(|at| at <= now) {
-            self.store_at = None;
-            base.out
-                .push(Output::Book(self.book.iter().map(|(id, (addrs, _))| (*id, addrs.clone())).collect()));
+            self.store(base);
         }
         if self.rejoin_at.is_some_and(|at| at <= now) {
             self.rejoin(base);
@@ -257,7 +257,16 @@ impl Dialer {
         }
         self.book.insert(e.id, (e.addrs.clone(), base.now));
         if !known {
-            self.store_at = earliest(self.store_at, Some(base.now + STORE_PAUSE));
+            self.store_at = Some(self.storable.max(base.now));
+        }
+    }
+
+    /// Hands out the address book if it has changed since it was last handed out.
+    pub(crate) fn store(&mut self, base: &mut Base) {
+        if self.store_at.take().is_some() {
+            self.storable = base.now + STORE_PAUSE;
+            let book = self.book.iter().map(|(id, (addrs, _))| (*id, addrs.clone()));
+            base.out.push(Output::Book(book.collect()));
         }
     }
 

@@ -107,6 +107,8 @@ pub(crate) struct Node {
     pub(crate) got: Vec<(PeerId, u64, bool, Bytes)>,
     pub(crate) events: Vec<(Instant, Event)>,
     pub(crate) links: BTreeMap<LinkId, (usize, LinkId)>,
+    /// The address book as last stored.
+    pub(crate) book: Vec<PeerId>,
 }
 
 /// The network.
@@ -164,6 +166,7 @@ impl Net {
             got: vec![],
             events: vec![],
             links: BTreeMap::new(),
+            book: vec![],
         });
         self.nodes.len() - 1
     }
@@ -230,7 +233,7 @@ impl Net {
                 Output::Stop => {
                     self.crash(n);
                 }
-                Output::Book(_) => {}
+                Output::Book(book) => self.nodes[n].book = book.into_iter().map(|entry| entry.0).collect(),
             }
         }
     }
