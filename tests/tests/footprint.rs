@@ -1,5 +1,12 @@
 //! What an idle engine costs. Alone in its file: whatever this process allocates is counted.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "the helpers of a test may fail it"
+)]
+
 use std::alloc::System;
 use std::time::Duration;
 

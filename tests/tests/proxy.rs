@@ -1,6 +1,13 @@
 //! A network that alters, replays, swaps, truncates and drops what passes: links close with a reason and are remade;
 //! everything said arrives once, in order, unaltered, and nothing else does.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "the helpers of a test may fail it"
+)]
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;

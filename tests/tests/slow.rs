@@ -1,5 +1,12 @@
 //! One member is slow, the others flood: nobody else waits for it, nothing is lost, and it catches up.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "the helpers of a test may fail it"
+)]
+
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -1,5 +1,12 @@
 //! Strangers, people of other groups and times, and one's own double: turned away with a reason, and shown nothing.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "the helpers of a test may fail it"
+)]
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 

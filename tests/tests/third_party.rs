@@ -1,6 +1,13 @@
 //! A crate outside the workspace, of at most 80 lines, adds a topology of its own: it passes the conformance suite, is
 //! chosen by name from a profile, and people chat over it.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "the helpers of a test may fail it"
+)]
+
 use std::path::Path;
 use std::process::Command;
 
