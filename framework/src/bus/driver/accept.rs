@@ -253,8 +253,8 @@ fn refused(error: &EstablishError, addr: &Addr) -> Dialling {
                     | Refusal::NotAdmitted
             ),
         },
-        EstablishError::Transport(error) => DialFailure::Trouble(format!("{addr}: {}", error.reason())),
-        EstablishError::Deadline(_) => DialFailure::Trouble(format!("{addr}: {error}")),
+        EstablishError::Transport(error) => DialFailure::Trouble(error.reason().to_string()),
+        EstablishError::Deadline(_) => DialFailure::Trouble(error.to_string()),
     };
     Dialling { failure, twin }
 }
