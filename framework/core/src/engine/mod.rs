@@ -273,7 +273,7 @@ impl Engine {
             match Links::second(old, dial.is_some(), incarnation, (base.me(), id), base.now) {
                 Second::Refuse => {
                     if incarnation < base.peers.get(peer).incarnation
-                        && let Some(body) = sync::later_run(&self.roster, peer)
+                        && let Some(body) = sync::later_run(base, &self.roster, peer)
                     {
                         let frame = Frame::new(FrameKind::Sync, body);
                         base.out.push(Output::Send { link, lane: Lane::Control, frame });
