@@ -47,12 +47,13 @@ async fn chat_over_a_hostile_network(suite: Suite, shape: Shape, seed: u64) {
 
     let mut talks = tokio::task::JoinSet::new();
     let mut ears = tokio::task::JoinSet::new();
-    for member in &members {
+    // Everybody listens before anybody speaks.
+    let listening: Vec<Ear> = members.iter().map(|m| Ear::of(&m.node)).collect();
+    for (member, mut ear) in members.iter().zip(listening) {
         let (node, others) = (member.node.clone(), proxies.clone());
         talks.spawn(async move {
             talk(&node, (5, 300, Duration::from_millis(5)), |_| too_few(&faults(&others))).await
         });
-        let mut ear = Ear::of(&member.node);
         let me = member.node.id();
         let others: Vec<PeerId> = ids.iter().copied().filter(|id| *id != me).collect();
         ears.spawn(async move {
