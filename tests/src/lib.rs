@@ -1,4 +1,5 @@
-//! Whole-system tests live in `tests/`; this library holds what they share.
+//! Whole-system tests live in `tests/`; this library holds what they share: groups of members in one process, a
+//! network that means no good, chats that are checked word by word, and measures of this process.
 
 #![allow(
     clippy::unwrap_used,
@@ -7,5 +8,13 @@
     reason = "the helpers of a test may fail it"
 )]
 
+pub mod behind;
+pub mod fault;
+pub mod group;
+pub mod log;
+pub mod process;
+pub mod proxy;
+pub mod talk;
 #[cfg(unix)]
 pub mod program;
+pub mod wait;

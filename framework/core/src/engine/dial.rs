@@ -220,7 +220,7 @@ impl Dialer {
             Target::Contact(addr) => {
                 let at = base.now + base.rng.jitter(Duration::from_millis(700), 0.3);
                 if let Some(c) = self.contacts.iter_mut().find(|c| c.addr == addr) {
-                    c.failure = Some((format!("{addr}: {reason}"), code, fatal));
+                    c.failure = Some((reason, code, fatal));
                     c.at = if fatal { Instant::FAR } else { at };
                 }
                 None

@@ -1,5 +1,7 @@
 //! The judgement at the end of a run: expected, delivered, orphaned, lost.
 
+use std::time::Duration;
+
 use tertulia_core::time::Instant;
 
 use super::spans::Spans;
@@ -15,11 +17,14 @@ pub struct Expect {
     pub while_away: bool,
     /// What is missing is no violation, only counted: runs without repair.
     pub losses: bool,
+    /// A member that came in less than this before a message was accepted may not have been known to its origin; if
+    /// the origin has left since and nobody holds the message, it is orphaned for that member.
+    pub acquaint: Duration,
 }
 
 impl Default for Expect {
     fn default() -> Self {
-        Expect { gaps: false, while_away: true, losses: false }
+        Expect { gaps: false, while_away: true, losses: false, acquaint: Duration::from_millis(250) }
     }
 }
 
@@ -61,6 +66,8 @@ struct Receipt {
     node: u32,
     /// The first number that it should have.
     due: u64,
+    /// The first number whose origin must have known it.
+    known: u64,
     /// What it got, in any of its runs.
     got: Spans,
     /// What its present run was told as a gap.
@@ -103,7 +110,8 @@ impl Oracle {
         }
         let held = present.of(index).map(|p| p.got.clone()).unwrap_or_default();
         let told = present.of(index).map(|p| p.told.clone()).unwrap_or_default();
-        Some((Receipt { node, due: stream.first_since(since), got, told }, held))
+        let (due, known) = (stream.first_since(since), stream.first_since(since + expect.acquaint));
+        Some((Receipt { node, due, known, got, told }, held))
     }
 
     fn judge_stream(
@@ -131,15 +139,18 @@ impl Oracle {
         let run = self.nodes.get(key.origin as usize).and_then(|runs| runs.get(key.run as usize - 1));
         let ended = run.and_then(|r| r.ended);
         // What may be missing everywhere: the origin's run is over and nobody has it.
-        let alive = match ended {
-            None => Spans::default().missing(1, last),
-            Some((_, true)) => stream.partial.missing(1, last),
-            Some((_, false)) => Spans::default(),
-        };
-        held.extend(&alive);
+        if ended.is_none() {
+            held.insert(1, last);
+        }
+        let left = ended.is_some_and(|(_, told)| told);
         for r in receipts {
             if r.due > last {
                 continue;
+            }
+            let mut held = held.clone();
+            if left {
+                // Its origin saw to it before it went, or said that it could not.
+                held.extend(&stream.partial.missing(r.known, last));
             }
             let missing = r.got.missing(r.due, last);
             v.expected += last - r.due + 1;
