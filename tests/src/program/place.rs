@@ -147,13 +147,6 @@ impl Chat {
         self
     }
 
-    /// Nobody reads what it tells: its standard output is closed at once.
-    #[must_use]
-    pub fn unread(mut self) -> Self {
-        self.reads = Reads::Nothing;
-        self
-    }
-
     /// Starts it.
     #[must_use]
     pub fn start(self) -> Running {

@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -20,6 +21,8 @@ pub struct Running {
     pid: Pid,
     log: Arc<Log>,
     stdin: Mutex<Option<ChildStdin>>,
+    /// Its standard output is closed with the next line.
+    deaf: Arc<AtomicBool>,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -28,8 +31,6 @@ pub struct Running {
 pub(super) enum Reads {
     Events,
     Lines,
-    /// Not at all: it is closed from the start.
-    Nothing,
 }
 
 impl Running {
@@ -45,16 +46,12 @@ impl Running {
             let log = log.clone();
             threads.push(std::thread::spawn(move || work(&log)));
         };
-        match reads {
-            Reads::Nothing => {
-                drop(stdout);
-                log.change(|state| state.ended.0 = true);
-            }
-            _ => thread(Box::new(move |log| read_stdout(stdout, log, reads == Reads::Events))),
-        }
+        let deaf = Arc::new(AtomicBool::new(false));
+        let stops = deaf.clone();
+        thread(Box::new(move |log| read_stdout(stdout, log, reads == Reads::Events, &stops)));
         thread(Box::new(move |log| read_stderr(stderr, log)));
         thread(Box::new(move |log| wait(child, log)));
-        Running { name: name.to_owned(), pid, log, stdin, threads }
+        Running { name: name.to_owned(), pid, log, stdin, deaf, threads }
     }
 
     /// What it has told so far.
@@ -144,6 +141,11 @@ impl Running {
         self.event_from(from, answer, |event| event.named(answer).cloned()).2
     }
 
+    /// Its standard output is closed once it has written one more line.
+    pub fn stop_reading(&self) {
+        self.deaf.store(true, Ordering::SeqCst);
+    }
+
     /// Ends its input.
     pub fn end_input(&self) {
         self.stdin.lock().unwrap().take();
@@ -209,7 +211,7 @@ impl Drop for Running {
     }
 }
 
-fn read_stdout(stdout: impl Read, log: &Log, events: bool) {
+fn read_stdout(stdout: impl Read, log: &Log, events: bool, deaf: &AtomicBool) {
     let mut input = BufReader::with_capacity(1 << 16, stdout);
     let mut bytes = Vec::new();
     loop {
@@ -226,7 +228,11 @@ fn read_stdout(stdout: impl Read, log: &Log, events: bool) {
         } else {
             log.change(|state| state.lines.push(line.to_owned()));
         }
+        if deaf.load(Ordering::SeqCst) {
+            break;
+        }
     }
+    drop(input);
     log.change(|state| state.ended.0 = true);
 }
 

@@ -35,10 +35,10 @@ fn bytes_that_are_no_text() {
     let expected =
         ["one \u{fffd}\u{fffd} two", "zerobyte", &"x".repeat(4096), "windows", "the end"].map(str::to_owned);
     assert_eq!(heard(&ben), expected);
+    ana.until("what became of all", |state| (state.delivered == 5).then_some(()));
     let errors: Vec<String> =
         ana.state(|s| s.named("error").map(|s| s.event.field("code").to_owned()).collect());
     assert_eq!(errors, ["too-long", "too-long"], "each refused line is told");
-    ana.until("what became of all", |state| (state.delivered == 5).then_some(()));
     assert_eq!(ana.state(|state| (state.sent, state.stderr.clone())), (5, String::new()));
 }
 
@@ -89,8 +89,13 @@ fn what_is_shown_cannot_deceive() {
 fn output_that_nobody_reads() {
     let place = Place::new();
     let ana = place.chat("ring", "ana").found().start();
-    let ben = place.chat("ring", "ben").join(&ana.addr()).unread().start();
-    let peer = ana.event("ben", |event| (event.name() == "joined").then(|| event.field("peer").to_owned()));
+    let ben = place.chat("ring", "ben").join(&ana.addr()).start();
+    ring::whole(&[&ana, &ben]);
+    let peer = ben.peer();
+    ben.stop_reading();
+    ana.say("the last line that is read");
+    ben.until("the end of its output", |state| state.ended.0.then_some(()));
+    ana.say("one that is not");
     ana.about(0, &["left"], &peer);
     assert_eq!(ben.exit(), 0);
     assert_eq!(ben.state(|state| state.stderr.clone()), "");
