@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::text::clean;
 use super::told::Told;
 
 fn text<'a>(value: &'a Value, field: &str) -> &'a str {
@@ -14,8 +15,8 @@ pub(super) fn write(told: &Told, out: &mut String) {
     let line = match told.name {
         "ready" => format!("* you are {} in {} ({}), at {}", t("nick"), t("group"), t("topology"), t("addr")),
         "message" => said(&Value::Object(told.fields.clone())),
-        "sent" if !t("to").is_empty() => format!("> (direct) {}", t("text")),
-        "sent" => format!("> {}", t("text")),
+        "sent" if !t("to").is_empty() => format!("> (direct) {}", clean(&t("text"))),
+        "sent" => format!("> {}", clean(&t("text"))),
         "delivered" => format!("* delivered to {} of {}: {}", t("reached"), t("of"), t("id")),
         "joined" => format!("* {} has joined", t("nick")),
         "left" => format!("* {} has left: {}", t("nick"), t("reason")),
@@ -70,7 +71,7 @@ fn said(message: &Value) -> String {
         room => format!("#{room} "),
     };
     let direct = if is("direct") { " (direct)" } else { "" };
-    format!("{room}<{from}>{direct} {}", text(message, "text"))
+    format!("{room}<{from}>{direct} {}", clean(text(message, "text")))
 }
 
 fn block(head: &str, lines: impl Iterator<Item = String>) -> String {
@@ -79,4 +80,22 @@ fn block(head: &str, lines: impl Iterator<Item = String>) -> String {
 
 fn short(id: &str) -> &str {
     id.get(..8).unwrap_or(id)
+}
+
+#[cfg(test)]
+mod tests {
+    use tertulia_core::id::{Incarnation, MessageId, PeerId};
+
+    use super::*;
+
+    /// What is pasted in is no more to be trusted than what others say.
+    #[test]
+    fn nothing_shown_steers_a_terminal() {
+        let id = MessageId { origin: PeerId([1; 32]), incarnation: Incarnation(1), to: None, seq: 1 };
+        let sent = Told::sent(&id, "lobby", "a\x1b[1m\u{202e}b");
+        let mut out = String::new();
+        write(&sent, &mut out);
+        write(&Told::history([&sent].into_iter()), &mut out);
+        assert_eq!(out, "> a[1mb\n* said before:\n<you> a[1mb\n");
+    }
 }

@@ -107,6 +107,31 @@ fn a_death_is_noticed_without_traffic_and_a_restart_makes_whole() {
 }
 
 #[test]
+fn whoever_reaches_nobody_is_told_the_reason_as_it_is() {
+    let mut net = Net::new();
+    let alone = net.add(1, "ana", false);
+    net.input(alone, Input::Join(vec!["test://7".into()]));
+    net.run(secs(6));
+    let told: Vec<_> = net.nodes[alone].events.iter().map(|(_, e)| e).collect();
+    assert!(
+        matches!(&told[..], [Event::Trouble { code: "unreachable", reason, .. }] if reason == "nobody"),
+        "{told:?}"
+    );
+}
+
+#[test]
+fn of_two_holders_of_one_key_the_earlier_run_goes() {
+    let mut net = Net::group(3);
+    let double = net.double(1, 2);
+    net.input(double, Input::Join(vec!["test://0".into()]));
+    net.run(secs(10));
+    let refused = |e: &(_, Event)| matches!(e.1, Event::Refused { code: "identity-in-use", .. });
+    assert!(net.nodes[1].events.iter().any(refused), "{:?}", net.nodes[1].events);
+    assert!(!net.nodes[1].up);
+    assert!(net.nodes[double].up && net.nodes[double].engine.is_member());
+}
+
+#[test]
 fn halves_that_grew_apart_meet_again() {
     let mut net = Net::group(4);
     net.cut = Box::new(|a, b| (a < 2) != (b < 2));
@@ -122,6 +147,27 @@ fn halves_that_grew_apart_meet_again() {
     for n in 0..4 {
         assert_eq!(net.nodes[n].engine.peers().live().count(), 4, "node {n}");
     }
+}
+
+#[test]
+fn who_was_met_shortly_is_in_the_address_book() {
+    let mut net = Net::new();
+    for n in 0..3 {
+        net.add(1, &format!("n{n}"), false);
+    }
+    let ms = Duration::from_millis;
+    net.input(0, Input::Found);
+    net.input(1, Input::Join(vec!["test://0".into()]));
+    net.run(ms(100));
+    // It may be killed at any moment.
+    assert_eq!(net.nodes[1].book, [id_of(0)]);
+    net.input(2, Input::Join(vec!["test://0".into()]));
+    net.run(ms(100));
+    assert_eq!(net.nodes[1].book, [id_of(0)], "not stored for each newcomer");
+    net.input(1, Input::Leave);
+    net.run(ms(500));
+    assert!(!net.nodes[1].up);
+    assert!(net.nodes[1].book.contains(&id_of(2)), "{:?}", net.nodes[1].book);
 }
 
 #[test]

@@ -37,6 +37,10 @@ impl Discovery for Fixed {
         kind::STATIC
     }
 
+    fn finds(&self) -> bool {
+        !self.members.is_empty()
+    }
+
     async fn lookup(&self) -> Result<Vec<Locator>, DiscoveryError> {
         Ok(self.members.clone())
     }
@@ -59,7 +63,9 @@ mod tests {
     #[tokio::test]
     async fn the_list_is_what_it_finds() {
         let config = FixedConfig { members: vec!["127.0.0.1:1".into(), "udp://h:2".into()] };
-        let found = Fixed::build(&config, "tcp").unwrap().lookup().await.unwrap();
+        let fixed = Fixed::build(&config, "tcp").unwrap();
+        assert!(fixed.finds() && !Fixed::build(&FixedConfig::default(), "tcp").unwrap().finds());
+        let found = fixed.lookup().await.unwrap();
         assert_eq!(found.iter().map(Locator::as_str).collect::<Vec<_>>(), ["tcp://127.0.0.1:1", "udp://h:2"]);
         let bad = FixedConfig { members: vec!["a b".into()] };
         assert!(Fixed::build(&bad, "tcp").unwrap_err().starts_with("members: "));

@@ -95,6 +95,11 @@ pub trait Discovery: Send + Sync {
     /// The name that it is registered by.
     fn kind(&self) -> &'static str;
 
+    /// False when it can never find anybody: then it is as if there were none.
+    fn finds(&self) -> bool {
+        true
+    }
+
     /// Where members can be reached, this one excepted. Some may be gone: try one after the other.
     ///
     /// # Errors

@@ -81,7 +81,7 @@ pub enum Down {
     Failed,
 }
 
-/// Why a dial came to nothing.
+/// Why a dial came to nothing: a sentence for people that names the address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DialFailure {
     /// Nobody listens there.

@@ -14,7 +14,9 @@ use crate::time::{Instant, earliest};
 /// The first pause before a peer is dialled again; doubles up to [`REDIAL_MAX`].
 const REDIAL: Duration = Duration::from_millis(100);
 const REDIAL_MAX: Duration = Duration::from_secs(5);
-/// The address book is stored at most this often.
+/// A link that stood this long forgets earlier failures.
+const LASTING: Duration = Duration::from_secs(5);
+/// The address book is stored at once, and then at most this often until the end.
 const STORE_PAUSE: Duration = Duration::from_secs(2);
 
 /// What a dial is for.
@@ -32,6 +34,8 @@ struct Want {
     at: Option<Instant>,
     dialing: bool,
     tries: u32,
+    /// When its link came up.
+    up: Option<Instant>,
 }
 
 /// An address to join through.
@@ -53,6 +57,8 @@ pub(crate) struct Dialer {
     next_id: u64,
     book: BTreeMap<PeerId, (Vec<Addr>, Instant)>,
     store_at: Option<Instant>,
+    /// When it can be stored again.
+    storable: Instant,
     rejoin_at: Option<Instant>,
     rejoins: u32,
 }
@@ -100,9 +106,9 @@ impl Dialer {
         self.wants.contains_key(&peer)
     }
 
-    pub(crate) fn on_link_up(&mut self, peer: Peer, dial: Option<DialId>) {
+    pub(crate) fn on_link_up(&mut self, now: Instant, peer: Peer, dial: Option<DialId>) {
         if let Some(want) = self.wants.get_mut(&peer) {
-            *want = Want::default();
+            *want = Want { tries: want.tries, up: Some(now), ..Want::default() };
         }
         if let Some(target) = dial.and_then(|d| self.dials.remove(&d)) {
             self.ended(&target);
@@ -125,9 +131,12 @@ impl Dialer {
     }
 
     pub(crate) fn on_link_down(&mut self, base: &mut Base, peer: Peer) {
-        let pause = base.rng.jitter(REDIAL / 2, 0.5);
         if let Some(want) = self.wants.get_mut(&peer) {
-            want.at = Some(base.now + pause);
+            // A link that does not last is no better than a dial that fails.
+            let lasted = want.up.take().is_some_and(|up| base.now.since(up) >= LASTING);
+            want.tries = if lasted { 0 } else { want.tries.saturating_add(1) };
+            let pause = (REDIAL / 2 * (1 << want.tries.min(8))).min(REDIAL_MAX);
+            want.at = Some(base.now + base.rng.jitter(pause, 0.5));
         }
     }
 
@@ -171,9 +180,7 @@ impl Dialer {
             self.start(base, Target::Contact(addr.clone()), addr);
         }
         if self.store_at.is_some_and(|at| at <= now) {
-            self.store_at = None;
-            base.out
-                .push(Output::Book(self.book.iter().map(|(id, (addrs, _))| (*id, addrs.clone())).collect()));
+            self.store(base);
         }
         if self.rejoin_at.is_some_and(|at| at <= now) {
             self.rejoin(base);
@@ -220,7 +227,7 @@ impl Dialer {
             Target::Contact(addr) => {
                 let at = base.now + base.rng.jitter(Duration::from_millis(700), 0.3);
                 if let Some(c) = self.contacts.iter_mut().find(|c| c.addr == addr) {
-                    c.failure = Some((format!("{addr}: {reason}"), code, fatal));
+                    c.failure = Some((reason, code, fatal));
                     c.at = if fatal { Instant::FAR } else { at };
                 }
                 None
@@ -257,7 +264,16 @@ impl Dialer {
         }
         self.book.insert(e.id, (e.addrs.clone(), base.now));
         if !known {
-            self.store_at = earliest(self.store_at, Some(base.now + STORE_PAUSE));
+            self.store_at = Some(self.storable.max(base.now));
+        }
+    }
+
+    /// Hands out the address book if it has changed since it was last handed out.
+    pub(crate) fn store(&mut self, base: &mut Base) {
+        if self.store_at.take().is_some() {
+            self.storable = base.now + STORE_PAUSE;
+            let book = self.book.iter().map(|(id, (addrs, _))| (*id, addrs.clone()));
+            base.out.push(Output::Book(book.collect()));
         }
     }
 

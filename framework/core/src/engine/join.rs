@@ -155,6 +155,7 @@ impl Engine {
         for peer in self.base.links.up().to_vec() {
             self.base.close(peer, CloseReason::Leaving);
         }
+        self.dialer.store(&mut self.base);
         self.base.out.push(Output::Stop);
     }
 
@@ -171,7 +172,7 @@ impl Engine {
         if matches!(self.phase, Phase::Mending { .. }) {
             self.phase = Phase::Telling { until: self.base.now + MEND };
             self.roster.restate(&mut self.base, |r| r.left = true);
-            sync::schedule(&mut self.base, Duration::ZERO);
+            sync::schedule(&mut self.base, Duration::ZERO, true);
         }
     }
 
@@ -266,6 +267,7 @@ impl Engine {
             self.delivery.own.next_deadline(delivery.delivered_after.0),
             self.delivery.direct.next_deadline(),
             Some(self.tidy_at),
+            self.neighbours_at,
         ];
         parts.into_iter().fold(None, earliest)
     }

@@ -59,6 +59,8 @@ pub(crate) struct LinkSync {
     pub(crate) resends: u32,
     /// The other end has told all it knew.
     pub(crate) complete: bool,
+    /// Progress of third parties that is older than this count of changes is not told (see [`sync`](super::sync)).
+    pub(crate) rows_after: u64,
     /// When `heard` last rose, and by when the other end is to be told.
     pub(crate) heard_at: Instant,
     pub(crate) answer_by: Option<Instant>,
@@ -86,6 +88,8 @@ pub(crate) struct Link {
     /// When anything last arrived.
     pub(crate) heard: Instant,
     pub(crate) rtt: Rtt,
+    /// Parcels go this way at once, not only word of them.
+    pub(crate) eager: bool,
     /// The topology here wants it.
     pub(crate) wanted: bool,
     /// The topology there wants it.

@@ -39,6 +39,8 @@ use crate::topology::{Act, Ctx, Outbox, Topology, View};
 
 pub use self::base::Stats;
 
+/// How long a change of neighbours must last to be told.
+const NEIGHBOURS: Duration = Duration::from_millis(100);
 /// How often links are looked over.
 const TIDY: Duration = Duration::from_secs(1);
 
@@ -97,6 +99,7 @@ pub struct Engine {
     told: u64,
     neighbours: Vec<Peer>,
     neighbours_changed: bool,
+    neighbours_at: Option<Instant>,
     tidy_at: Instant,
     before: (Incarnation, u64),
     nick_wanted: Arc<str>,
@@ -149,6 +152,7 @@ impl Engine {
             told: 1,
             neighbours: Vec::new(),
             neighbours_changed: false,
+            neighbours_at: None,
             tidy_at: Instant::ZERO,
             before: setup.before,
             nick_wanted: setup.nick,
@@ -200,8 +204,13 @@ impl Engine {
         if self.topology.next_deadline().is_some_and(|at| at <= self.base.now) {
             self.wake_topology();
         }
+        if self.neighbours_at.is_some_and(|at| at <= self.base.now) {
+            self.neighbours_at = None;
+            self.tell_neighbours();
+        }
         if self.tidy_at <= self.base.now {
             self.tidy_at = self.base.now + TIDY;
+            self.roster.note_time(self.base.now);
             self.tidy_links();
             self.forget_stale();
         }
@@ -259,10 +268,18 @@ impl Engine {
             return refuse(base, CloseReason::Full);
         }
         let peer = base.peers.intern(id);
-        self.dialer.on_link_up(peer, dial);
+        self.dialer.on_link_up(base.now, peer, dial);
         if let Some(old) = base.links.get(peer) {
             match Links::second(old, dial.is_some(), incarnation, (base.me(), id), base.now) {
-                Second::Refuse => return refuse(base, CloseReason::Replaced),
+                Second::Refuse => {
+                    if incarnation < base.peers.get(peer).incarnation
+                        && let Some(body) = sync::later_run(&self.roster, peer)
+                    {
+                        let frame = Frame::new(FrameKind::Sync, body);
+                        base.out.push(Output::Send { link, lane: Lane::Control, frame });
+                    }
+                    return refuse(base, CloseReason::Replaced);
+                }
                 Second::Replace => {
                     base.close(peer, CloseReason::Replaced);
                     self.settle_closed();
@@ -279,6 +296,7 @@ impl Engine {
             up: now,
             heard: now,
             rtt: Rtt::default(),
+            eager: true,
             wanted: self.dialer.wants(peer),
             wanted_there: false,
             member_there: false,
@@ -466,13 +484,14 @@ impl Engine {
             if urgent {
                 self.delivery.untold = 0;
             }
-            sync::schedule(&mut self.base, wait);
+            sync::schedule(&mut self.base, wait, news);
         }
         if !matches!(self.phase, Phase::Idle | Phase::Member) {
             self.advance();
         }
         if core::mem::take(&mut self.neighbours_changed) {
-            self.tell_neighbours();
+            // Links that replace one another come and go within moments.
+            self.neighbours_at = self.neighbours_at.or(Some(self.base.now + NEIGHBOURS));
         }
     }
 

@@ -4,7 +4,8 @@
 //! believe of it (suspect, dead) is bound to that version, so the member refutes by signing a higher one. Records,
 //! beliefs and delivery progress travel by [`sync`](super::sync); merging them is idempotent and commutative.
 
-use std::collections::BTreeMap;
+use core::time::Duration;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -40,7 +41,7 @@ pub(crate) type Item = (Peer, Option<(Peer, Incarnation)>);
 const RUNS_MAX: usize = 4;
 const CELLS_MAX: usize = 4096;
 /// The log of changes is not cleared below this length.
-const LOG_MIN: usize = 512;
+const LOG_MIN: usize = 64;
 
 impl Row {
     /// Makes room for one more stream; only the highest runs of an origin are held.
@@ -87,6 +88,8 @@ pub(crate) struct Roster {
     log: Vec<(u64, Item)>,
     /// Length at which the log is cleared of outdated changes.
     clear_at: usize,
+    /// How high the count stood at some times of the last minute.
+    times: VecDeque<(Instant, u64)>,
     /// Counts changes of who is live.
     pub(crate) generation: u64,
     /// Peers whose membership changed since the topology was last told.
@@ -104,6 +107,7 @@ impl Roster {
             stamp: 1,
             log: Vec::new(),
             clear_at: LOG_MIN,
+            times: VecDeque::new(),
             generation: 1,
             news: Vec::new(),
             superseded: false,
@@ -154,10 +158,33 @@ impl Roster {
         })
     }
 
-    /// What changed after `since`, in order, each item once.
-    pub(crate) fn changes(&self, since: u64) -> impl Iterator<Item = (u64, Item)> {
+    /// What changed after `since`, in order, each item once; of third parties' progress only what changed after
+    /// `rows_after`.
+    pub(crate) fn changes(&self, since: u64, rows_after: u64) -> impl Iterator<Item = (u64, Item)> {
         let at = self.log.partition_point(|(stamp, _)| *stamp <= since);
-        self.log[at..].iter().copied().filter(|(stamp, item)| self.is_last(*stamp, *item))
+        let told = move |(stamp, (peer, stream)): &(u64, Item)| {
+            *stamp > rows_after || stream.is_none() || *peer == Peer::ME
+        };
+        self.log[at..].iter().copied().filter(told).filter(|(stamp, item)| self.is_last(*stamp, *item))
+    }
+
+    /// The count of changes that stood this long ago, or a little earlier.
+    pub(crate) fn stamp_before(&mut self, now: Instant, ago: Duration) -> u64 {
+        while self.times.len() > 1 && now.since(self.times[1].0) >= ago {
+            self.times.pop_front();
+        }
+        self.times.front().filter(|(at, _)| now.since(*at) >= ago).map_or(0, |(_, stamp)| *stamp)
+    }
+
+    /// Remembers now and then how high the count stands.
+    pub(crate) fn note_time(&mut self, now: Instant) {
+        const MOST: usize = 64;
+        if self.times.back().is_none_or(|(at, _)| now.since(*at) >= Duration::from_secs(1)) {
+            self.times.push_back((now, self.stamp));
+            if self.times.len() > MOST {
+                self.times.pop_front();
+            }
+        }
     }
 
     /// This node's own nick.
@@ -423,7 +450,7 @@ impl Roster {
     }
 
     /// Time stood still for this node: whoever was suspected gets that time on top.
-    pub(crate) fn postpone(&mut self, by: core::time::Duration) {
+    pub(crate) fn postpone(&mut self, by: Duration) {
         for m in self.slots.iter_mut().flatten() {
             m.verdict = m.verdict.map(|v| v + by);
         }

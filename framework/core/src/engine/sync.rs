@@ -6,7 +6,10 @@
 //! told again from there. So rosters become equal over any connected graph, whatever is lost, doubled or late, and an
 //! idle group sends nothing.
 //!
-//! A frame: how far the other end was heard, flags (1 wanted, 2 member, 4 complete), base, upto, dictionary of ids,
+//! Progress of third parties reaches a node over all its links, so a new link tells only what changed in the last half
+//! minute, but everything to a node that has no other link and asks for it.
+//!
+//! A frame: how far the other end was heard, flags (1 wanted, 2 member, 4 complete, 8 all), base, upto, dictionary of ids,
 //! records, beliefs, rows. What a neighbour has told itself, or said to know, is not told to it.
 
 use core::time::Duration;
@@ -27,6 +30,11 @@ use crate::wire::{Reader, WireError, Writer};
 const WANTED: u8 = 1;
 const MEMBER: u8 = 2;
 const COMPLETE: u8 = 4;
+const ALL: u8 = 8;
+/// The pause in which progress is gathered for links that parcels do not take.
+const SIDEWAYS: Duration = Duration::from_millis(500);
+/// How old progress of third parties may be to be told over a new link.
+const RECENT: Duration = Duration::from_secs(30);
 /// Bytes after which a frame is closed; the rest follows in the next.
 const FRAME_TARGET: usize = 32 << 10;
 /// Ids in one frame's dictionary at most.
@@ -36,10 +44,12 @@ const RATE: u64 = 2 << 20;
 /// The longest wait for an answer.
 const RESEND_MAX: Duration = Duration::from_secs(2);
 
-/// Something changed that neighbours should hear of within `wait`.
-pub(crate) fn schedule(base: &mut Base, wait: Duration) {
-    let at = base.now + wait;
+/// Something changed that neighbours should hear of within `wait`. Progress takes the ways that parcels take; the
+/// other links tell it later, when most of it has come round already.
+pub(crate) fn schedule(base: &mut Base, wait: Duration, news: bool) {
+    let now = base.now;
     base.links.for_each(|link| {
+        let at = now + if link.eager || news { wait } else { wait.max(SIDEWAYS) };
         link.sync.due = earliest(link.sync.due, Some(at.max(link.sync.pause_until)));
     });
 }
@@ -48,8 +58,10 @@ pub(crate) fn schedule(base: &mut Base, wait: Duration) {
 pub(crate) fn start(base: &mut Base, roster: &mut Roster, peer: Peer) {
     roster.unmark(base.links.mark(peer));
     let now = base.now;
+    let rows_after = roster.stamp_before(now, RECENT);
     if let Some(link) = base.links.get_mut(peer) {
         link.sync.due = Some(now);
+        link.sync.rows_after = rows_after;
     }
 }
 
@@ -105,12 +117,15 @@ fn answer(base: &mut Base, peer: Peer, w: &mut Writer) {
 fn tell(base: &mut Base, roster: &Roster, peer: Peer) {
     let me_member = base.peers.get(Peer::ME).is_live();
     let Some(link) = base.links.get(peer) else { return };
-    let (since, wanted) = (link.sync.sent, link.wanted);
+    let (since, wanted, first) = (link.sync.sent, link.wanted, link.sync.heard == 0);
     let mut frame = Frame::gather(base, roster, peer, since);
     let upto = frame.upto;
     let complete = upto == roster.stamp;
     let flag = |set: bool, bit: u8| if set { bit } else { 0 };
-    let flags = flag(wanted, WANTED) | flag(me_member, MEMBER) | flag(complete, COMPLETE);
+    let flags = flag(wanted, WANTED)
+        | flag(me_member, MEMBER)
+        | flag(complete, COMPLETE)
+        | flag(first && base.links.up().len() == 1, ALL);
     let mut w = Writer::new();
     answer(base, peer, &mut w);
     let body = frame.finish(w, flags, since, base);
@@ -152,7 +167,8 @@ impl Frame {
         let whole = base.config.roster.scope == Scope::Group;
         let mark = base.links.mark(to);
         let mut size = 0;
-        for (stamp, (peer, stream)) in roster.changes(since) {
+        let after = base.links.get(to).map_or(0, |l| l.sync.rows_after);
+        for (stamp, (peer, stream)) in roster.changes(since, after) {
             if size > FRAME_TARGET || frame.order.len() + 2 > DICTIONARY_MAX {
                 frame.upto = stamp - 1;
                 break;
@@ -223,6 +239,16 @@ impl Frame {
         }
         w.finish()
     }
+}
+
+/// A frame with a member's own word alone: an earlier run of the same key learns from it that it has to go.
+pub(crate) fn later_run(roster: &Roster, peer: Peer) -> Option<Bytes> {
+    let record = roster.get(peer).map(|m| &m.record).filter(|r| !r.is_empty())?;
+    let mut w = Writer::new();
+    w.varint(0).varint(0).u8(0).varint(0).varint(0).varint(0);
+    w.varint(1).varint(record.len() as u64).raw(record);
+    w.varint(0).varint(0);
+    Some(w.finish())
 }
 
 /// What a received frame says beyond the roster.
@@ -300,6 +326,9 @@ fn note(base: &mut Base, from: Peer, flags: u8, since: u64, upto: u64) {
     link.wanted_there = flags & WANTED != 0;
     link.member_there = flags & MEMBER != 0;
     let s = &mut link.sync;
+    if flags & ALL != 0 && s.rows_after > 0 {
+        (s.rows_after, s.sent, s.acked, s.timed, s.due) = (0, 0, 0, None, Some(now));
+    }
     if since <= s.heard {
         s.heard = s.heard.max(upto);
         s.complete |= flags & COMPLETE != 0 && flags & MEMBER != 0;

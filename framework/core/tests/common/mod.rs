@@ -100,11 +100,15 @@ enum Happening {
 }
 
 pub(crate) struct Node {
+    pub(crate) id: PeerId,
+    pub(crate) run: Incarnation,
     pub(crate) engine: Engine,
     pub(crate) up: bool,
     pub(crate) got: Vec<(PeerId, u64, bool, Bytes)>,
     pub(crate) events: Vec<(Instant, Event)>,
     pub(crate) links: BTreeMap<LinkId, (usize, LinkId)>,
+    /// The address book as last stored.
+    pub(crate) book: Vec<PeerId>,
 }
 
 /// The network.
@@ -145,19 +149,32 @@ impl Net {
 
     pub(crate) fn add(&mut self, run: u64, nick: &str, explicit: bool) -> usize {
         let n = self.nodes.len();
+        self.push_node((n, run), engine(n, run, nick, explicit))
+    }
+
+    /// Another holder of the key of `of`.
+    pub(crate) fn double(&mut self, of: usize, run: u64) -> usize {
+        self.push_node((of, run), engine(of, run, &format!("n{of}"), false))
+    }
+
+    fn push_node(&mut self, (who, run): (usize, u64), engine: Engine) -> usize {
         self.nodes.push(Node {
-            engine: engine(n, run, nick, explicit),
+            id: id_of(who),
+            run: Incarnation(run),
+            engine,
             up: true,
             got: vec![],
             events: vec![],
             links: BTreeMap::new(),
+            book: vec![],
         });
-        n
+        self.nodes.len() - 1
     }
 
     pub(crate) fn restart(&mut self, n: usize, run: u64) {
         self.crash(n);
         self.nodes[n].engine = engine(n, run, &format!("n{n}"), false);
+        self.nodes[n].run = Incarnation(run);
         self.nodes[n].up = true;
         self.nodes[n].got.clear();
     }
@@ -216,7 +233,7 @@ impl Net {
                 Output::Stop => {
                     self.crash(n);
                 }
-                Output::Book(_) => {}
+                Output::Book(book) => self.nodes[n].book = book.into_iter().map(|entry| entry.0).collect(),
             }
         }
     }
@@ -231,11 +248,10 @@ impl Net {
         self.next_link += 2;
         self.nodes[n].links.insert(a, (to, b));
         self.nodes[to].links.insert(b, (n, a));
-        let run =
-            |net: &Net, i: usize| net.nodes[i].engine.peers().get(Peer::ME).incarnation.max(Incarnation(1));
-        let (here, there) = (run(self, n), run(self, to));
-        self.input(to, Input::LinkUp { link: b, peer: id_of(n), incarnation: here, dial: None });
-        self.input(n, Input::LinkUp { link: a, peer: id_of(to), incarnation: there, dial: Some(dial) });
+        let (here, there) = (self.nodes[n].run, self.nodes[to].run);
+        let ids = (self.nodes[n].id, self.nodes[to].id);
+        self.input(to, Input::LinkUp { link: b, peer: ids.0, incarnation: here, dial: None });
+        self.input(n, Input::LinkUp { link: a, peer: ids.1, incarnation: there, dial: Some(dial) });
     }
 
     /// Runs for a while in virtual time.

@@ -108,7 +108,8 @@ impl Driver {
 
     /// Sets out to become a member.
     pub(super) fn enter(&mut self, entry: &Entry, remembered: bool) {
-        match (direct(entry, remembered, self.discovery.is_some()), &self.discovery) {
+        let finds = self.discovery.as_ref().is_some_and(|d| d.finds());
+        match (direct(entry, remembered, finds), &self.discovery) {
             (None, Some(discovery)) => {
                 let (discovery, findings) = (discovery.clone(), self.findings.clone());
                 self.tasks.start(Job::Seek, async move {

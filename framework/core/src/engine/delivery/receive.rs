@@ -158,6 +158,9 @@ impl Engine {
         let targets = core::mem::take(&mut self.targets);
         let mut announcement: Option<Bytes> = None;
         for &(peer, eager) in &targets {
+            if let Some(link) = self.base.links.get_mut(peer) {
+                link.eager = eager;
+            }
             if eager {
                 self.base.send(peer, Lane::Data, FrameKind::Data, hops, parcel.bytes().clone());
                 continue;

@@ -1,0 +1,159 @@
+//! Groups of members in one process, over TCP on loopback.
+
+use std::sync::Arc;
+
+use tertulia::bus::{Builder, Events, Node};
+use tertulia::crypto::{GroupKey, GroupSecret, noise, plain};
+use tertulia::link::{Crypto, Transport};
+use tertulia_core::config::EngineConfig;
+use tertulia_core::engine::api::Event;
+use tertulia_core::topology::Topology;
+use tertulia_topologies::ring;
+use tertulia_transports::tcp;
+
+use crate::behind::Behind;
+use crate::proxy::Proxy;
+use crate::wait::{event, soon};
+
+/// What protects links.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Suite {
+    /// `noise`.
+    Noise,
+    /// `plain`.
+    Plain,
+}
+
+/// Who is whose neighbour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shape {
+    /// `ring`.
+    Ring,
+    /// `redundant-ring`.
+    RedundantRing,
+}
+
+/// What the members of a group have in common.
+#[derive(Clone, Debug)]
+pub struct Group {
+    /// The engine's settings.
+    pub config: EngineConfig,
+    /// The crypto suite.
+    pub suite: Suite,
+    /// The topology.
+    pub shape: Shape,
+    /// The key.
+    pub key: Arc<GroupKey>,
+    /// The epoch.
+    pub epoch: u32,
+}
+
+/// A member that is ready, and its events from the very first.
+pub struct Member {
+    /// Its handle.
+    pub node: Node,
+    /// Its events.
+    pub events: Events,
+}
+
+/// The key of the group of this name with this secret.
+#[must_use]
+pub fn key(name: &str, secret: u8) -> Arc<GroupKey> {
+    Arc::new(GroupKey::new(name, &GroupSecret::from_bytes([secret; 32])).unwrap())
+}
+
+impl Group {
+    /// A group with the usual settings.
+    #[must_use]
+    pub fn new(suite: Suite, shape: Shape) -> Self {
+        Group { config: EngineConfig::default(), suite, shape, key: key("test", 1), epoch: 0 }
+    }
+
+    fn crypto(&self) -> Arc<dyn Crypto> {
+        match self.suite {
+            Suite::Noise => noise::build(&noise::Config::default()),
+            Suite::Plain => plain::build(&plain::Config::default()),
+        }
+    }
+
+    fn topology(&self) -> Box<dyn Topology> {
+        match self.shape {
+            Shape::Ring => ring::build(ring::Config::default()),
+            Shape::RedundantRing => ring::build(ring::RedundantConfig::default()),
+        }
+    }
+
+    /// A member that is not started yet.
+    #[must_use]
+    pub fn member(&self, nick: &str) -> Builder {
+        self.over(nick, tcp::build(&tcp::Config::default()))
+    }
+
+    /// The same, whose links all pass a proxy.
+    #[must_use]
+    pub fn member_behind(&self, nick: &str, proxy: &Arc<Proxy>) -> Builder {
+        self.over(nick, Arc::new(Behind::new(tcp::build(&tcp::Config::default()), proxy.clone())))
+    }
+
+    fn over(&self, nick: &str, transport: Arc<dyn Transport>) -> Builder {
+        Node::builder()
+            .config(self.config.clone())
+            .group(self.key.clone())
+            .epoch(self.epoch)
+            .topology(self.topology())
+            .transport(transport)
+            .crypto(self.crypto())
+            .nick(nick)
+            .listen("127.0.0.1:0")
+    }
+
+    /// `n` members that all know each other.
+    pub async fn members(&self, n: usize) -> Vec<Member> {
+        gather((0..n).map(|i| self.member(NICKS[i])).collect()).await
+    }
+
+    /// Members that all know each other, all links of each through a proxy of its own.
+    pub async fn members_behind(&self, proxies: &[Arc<Proxy>]) -> Vec<Member> {
+        gather(proxies.iter().zip(NICKS).map(|(proxy, nick)| self.member_behind(nick, proxy)).collect()).await
+    }
+}
+
+/// Nicks of members, in the order in which they join.
+pub const NICKS: [&str; 8] = ["ana", "eva", "leo", "max", "ida", "ugo", "zoe", "tim"];
+
+/// Starts a member and waits until it is one.
+pub async fn start(builder: Builder) -> Member {
+    let mut events = builder.events(1 << 16);
+    let node = builder.start().await.unwrap();
+    event(&mut events, "ready", |e| matches!(e, Event::Ready { .. }).then_some(())).await;
+    Member { node, events }
+}
+
+/// The first member founds the group, the others join through it; all know each other in the end.
+async fn gather(builders: Vec<Builder>) -> Vec<Member> {
+    let all = builders.len();
+    let mut members: Vec<Member> = Vec::new();
+    for builder in builders {
+        let entry = match members.first() {
+            None => builder.found(),
+            Some(first) => builder.join([first.node.addr().to_string()]),
+        };
+        members.push(start(entry).await);
+    }
+    for member in &members {
+        acquainted(&member.node, all).await;
+    }
+    members
+}
+
+/// Waits until a node knows `all` members, itself included.
+pub async fn acquainted(node: &Node, all: usize) {
+    let mut events = node.events();
+    soon("acquaintance with everybody", async {
+        while node.members().await.iter().filter(|m| m.state.is_live()).count() < all {
+            // Whoever comes is an event.
+            events.next().await;
+        }
+    })
+    .await;
+}

@@ -1,0 +1,124 @@
+//! One member of eight is frozen while the others talk: nobody else stalls, nothing is lost, and it catches up.
+//!
+//! In a test program of its own, so that no other test takes the machine away while pauses are measured.
+#![cfg(unix)]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "the helpers of a test may fail it")]
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tertulia_tests::program::ring::{self, ms};
+use tertulia_tests::program::talk::{Talker, words};
+use tertulia_tests::program::{Place, Running, Signal, Stutter, check, parameter};
+
+/// The longest pause between two deliveries at anybody who is not frozen.
+const STALL: Duration = Duration::from_millis(250);
+/// The frozen one has all that was said in the meantime after so long.
+const CATCH_UP: Duration = Duration::from_secs(20);
+/// Bytes of a line.
+const LEN: usize = 256;
+/// Lines that the frozen one says afterwards.
+const AGAIN: u64 = 20;
+
+#[test]
+fn one_of_eight_is_frozen() {
+    let seconds = parameter("TERTULIA_FROZEN_SECONDS", 20);
+    let rate = parameter("TERTULIA_FROZEN_RATE", 2000);
+    let place = Place::new();
+    let profile = std::env::var("TERTULIA_FROZEN_PROFILE").unwrap_or_else(|_| "redundant-ring".into());
+    let successors = if profile == "ring" { 1 } else { 3 };
+    let all: Vec<Arc<Running>> =
+        ring::group(&place, &profile, 8, successors).into_iter().map(Arc::new).collect();
+    let (frozen, others) = (&all[3], [&all[..3], &all[4..]].concat());
+    let stutter = Stutter::start();
+    let talkers: Vec<Talker> = others.iter().map(|m| Talker::start(m, rate.div_ceil(7), LEN)).collect();
+    // Everybody is in the middle of it.
+    for member in &all {
+        member.until("the talk", |state| (state.heard.values().sum::<u64>() >= rate / 2).then_some(()));
+    }
+
+    let start = Instant::now();
+    frozen.signal(Signal::STOP);
+    // This is not waiting for luck: the time is what is tested.
+    std::thread::sleep(Duration::from_secs(seconds));
+    let end = Instant::now();
+    frozen.signal(Signal::CONT);
+    let said: Vec<u64> = talkers.into_iter().map(|talker| talker.stop_after(0)).collect();
+    let stopped = Instant::now();
+
+    // Whoever was awake has everything soon.
+    for (at, other) in others.iter().enumerate() {
+        let origin = other.peer();
+        for member in others.iter().filter(|m| m.peer() != origin) {
+            member.until("what the others said", |state| (state.heard(&origin) >= said[at]).then_some(()));
+        }
+    }
+    let rest = stopped.elapsed();
+    for (at, other) in others.iter().enumerate() {
+        let origin = other.peer();
+        frozen.within(CATCH_UP.saturating_sub(stopped.elapsed()), "what it missed", |state| {
+            (state.heard(&origin) >= said[at]).then_some(())
+        });
+    }
+    let caught_up = frozen.state(|state| state.named("message").next_back().unwrap().at);
+    let lines: String = (1..=AGAIN).map(|n| words(&frozen.name, n, LEN) + "\n").collect();
+    assert!(frozen.types(lines.as_bytes()));
+    let origin = frozen.peer();
+    for member in &others {
+        member.until("what the frozen one says", |state| (state.heard(&origin) >= AGAIN).then_some(()));
+    }
+
+    let pauses: Vec<(Duration, Duration)> = others
+        .iter()
+        .map(|member| {
+            let talks: Vec<String> =
+                others.iter().map(|m| m.peer()).filter(|p| *p != member.peer()).collect();
+            member.state(|state| check::silence(state, &talks, start, end))
+        })
+        .collect();
+    let longest = pauses.iter().map(|p| p.0).max().unwrap();
+    let quietest = pauses.iter().map(|p| p.1).max().unwrap();
+    let total: u64 = said.iter().sum();
+    println!(
+        "{profile}: one of 8 frozen for {seconds} s under {} messages/s of {LEN} B: longest pause at the others {} ms, \
+         and {} ms between two messages of one origin (this test itself did not run for {} ms), all of {total} there {} ms after the last was said, the frozen one \
+         caught up {} ms after it went on",
+        total / (stopped - start).as_secs().max(1),
+        longest.as_millis(),
+        quietest.as_millis(),
+        stutter.longest().as_millis(),
+        rest.as_millis(),
+        ms(caught_up, end),
+    );
+    finish(&all, &said, frozen);
+    assert!(
+        quietest <= STALL + stutter.longest(),
+        "somebody heard nothing of somebody for {quietest:?}: {pauses:?}, stutter {:?}",
+        stutter.longest()
+    );
+}
+
+/// Everything once and in order at everybody, no gap, and each line's fate told once.
+fn finish(all: &[Arc<Running>], said: &[u64], frozen: &Running) {
+    let mut said = said.iter().copied();
+    let talks: Vec<(String, String, u64)> = all
+        .iter()
+        .map(|m| {
+            let count = if m.name == frozen.name { AGAIN } else { said.next().unwrap() };
+            (m.peer(), m.name.clone(), count)
+        })
+        .collect();
+    for (member, (_, _, count)) in all.iter().zip(&talks) {
+        member.until("what became of its lines", |state| (state.delivered == *count).then_some(()));
+    }
+    all.iter().for_each(|m| m.end_input());
+    for (member, (me, name, _)) in all.iter().zip(&talks) {
+        member.leaves();
+        let heard = member.state(check::heard);
+        for (peer, nick, count) in talks.iter().filter(|(peer, ..)| peer != me) {
+            let (_, stream) = heard.iter().find(|((origin, _), _)| origin == peer).unwrap();
+            check::exactly(stream, *count, |n| words(nick, n, LEN));
+        }
+        let _told = member.state(|state| check::fates(state, |n| words(name, n, LEN)));
+    }
+}
