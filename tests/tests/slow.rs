@@ -24,6 +24,9 @@ use tokio::task::JoinSet;
 const SILENCE: Duration = Duration::from_millis(250);
 /// Each of the others says so many messages of so many bytes this often: 2,000 a second in all.
 const PACE: (u64, usize, Duration) = (7, 256, Duration::from_millis(10));
+/// How often a message can be held up on its way when this process does not get to run: where it is published, in two
+/// proxies, and where it arrives.
+const STAGES: u32 = 4;
 /// How many messages each of them says while one is slow, and before.
 const WHILE_SLOW: u64 = 3_500;
 const BEFORE: u64 = 350;
@@ -84,7 +87,7 @@ async fn judge(what: &str, members: &[Member], (heard, stutter, mut late): (Vec<
          {stutter:?}); the slow one heard {caught_up} messages, caught up after {:?}",
         began.elapsed()
     );
-    assert!(silence < SILENCE + stutter, "{silence:?} of silence");
+    assert!(silence < SILENCE + stutter * STAGES, "{silence:?} of silence");
     for member in members {
         soon("leaving", member.node.leave()).await;
     }
