@@ -13,8 +13,8 @@ pub mod fault;
 pub mod group;
 pub mod log;
 pub mod process;
-pub mod proxy;
-pub mod talk;
 #[cfg(unix)]
 pub mod program;
+pub mod proxy;
+pub mod talk;
 pub mod wait;
