@@ -6,6 +6,7 @@
 
 pub mod board;
 pub mod group;
+pub mod lab;
 pub mod raw;
 pub mod usage;
 pub mod workload;

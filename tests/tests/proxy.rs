@@ -1,6 +1,13 @@
 //! A network that alters, replays, swaps, truncates and drops what passes: links close with a reason and are remade;
 //! everything said arrives once, in order, unaltered, and nothing else does.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "the helpers of a test may fail it"
+)]
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,12 +47,13 @@ async fn chat_over_a_hostile_network(suite: Suite, shape: Shape, seed: u64) {
 
     let mut talks = tokio::task::JoinSet::new();
     let mut ears = tokio::task::JoinSet::new();
-    for member in &members {
+    // Everybody listens before anybody speaks.
+    let listening: Vec<Ear> = members.iter().map(|m| Ear::of(&m.node)).collect();
+    for (member, mut ear) in members.iter().zip(listening) {
         let (node, others) = (member.node.clone(), proxies.clone());
         talks.spawn(async move {
             talk(&node, (5, 300, Duration::from_millis(5)), |_| too_few(&faults(&others))).await
         });
-        let mut ear = Ear::of(&member.node);
         let me = member.node.id();
         let others: Vec<PeerId> = ids.iter().copied().filter(|id| *id != me).collect();
         ears.spawn(async move {

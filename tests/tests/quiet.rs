@@ -1,5 +1,12 @@
 //! A group that has been quiet for long, and one whose founder is gone for ever.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "the helpers of a test may fail it"
+)]
+
 use std::time::Duration;
 
 use tertulia_core::topology::Topology;

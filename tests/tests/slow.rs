@@ -1,5 +1,12 @@
 //! One member is slow, the others flood: nobody else waits for it, nothing is lost, and it catches up.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "the helpers of a test may fail it"
+)]
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -33,7 +40,9 @@ async fn flood(members: &[Member], slow: impl Fn(bool)) -> (Vec<Heard>, Duration
     let progress = Arc::new(progress);
     let (mut talks, mut ears) = (JoinSet::new(), JoinSet::new());
     let stutter = Stutter::start();
-    for member in others {
+    // Everybody listens before anybody speaks.
+    let listening: Vec<Ear> = others.iter().map(|m| Ear::of(&m.node)).collect();
+    for (member, mut ear) in others.iter().zip(listening) {
         let (node, progress) = (member.node.clone(), progress.clone());
         talks.spawn(async move {
             talk(&node, PACE, |said| {
@@ -42,7 +51,7 @@ async fn flood(members: &[Member], slow: impl Fn(bool)) -> (Vec<Heard>, Duration
             })
             .await
         });
-        let (mut ear, me) = (Ear::of(&member.node), member.node.id());
+        let me = member.node.id();
         let speakers: Vec<PeerId> = ids[..others.len()].iter().copied().filter(|id| *id != me).collect();
         ears.spawn(async move {
             ear.hear(&speakers).await;

@@ -1,5 +1,12 @@
 //! Strangers, people of other groups and times, and one's own double: turned away with a reason, and shown nothing.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "the helpers of a test may fail it"
+)]
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -78,7 +85,7 @@ async fn strangers_are_refused_with_a_reason_and_see_nobody() {
         let (ours, theirs) = (identity(), identity());
         let proxy = Proxy::start(0).await;
         proxy.record();
-        let ana = start(member.member_behind("ana", &proxy).identity(ours.clone()).found()).await;
+        let mut ana = start(member.member_behind("ana", &proxy).identity(ours.clone()).found()).await;
         let told_before = log::count(&["a handshake failed", refusal.code()]);
         let dialling =
             stranger.member("mallory").identity(theirs.clone()).join([ana.node.addr().to_string()]);
@@ -96,7 +103,13 @@ async fn strangers_are_refused_with_a_reason_and_see_nobody() {
             assert_eq!(tape.back, [2, 0, 0, 0, REFUSE, refusal.to_byte()], "{name}");
             assert_nobody_is_shown(tape, &[&ours, &theirs]);
         }
-        // The member knows as well, and goes on.
+        // The member knows as well, in the same word, and goes on.
+        let trouble = event(&mut ana.events, "word of a stranger", |e| match e {
+            Event::Trouble { code, reason, .. } => Some((code, reason)),
+            _ => None,
+        });
+        let (code, reason) = trouble.await;
+        assert_eq!(code, refusal.code(), "{name}: {reason}");
         let told = log::count(&["a handshake failed", refusal.code(), "refused the other side"]);
         assert!(told > told_before, "{name}");
         assert_eq!(ana.node.members().await.len(), 1);

@@ -1,6 +1,13 @@
 //! A crate outside the workspace, of at most 80 lines, adds a topology of its own: it passes the conformance suite, is
 //! chosen by name from a profile, and people chat over it.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "the helpers of a test may fail it"
+)]
+
 use std::path::Path;
 use std::process::Command;
 
@@ -31,8 +38,5 @@ fn a_topology_of_ones_own_takes_eighty_lines_and_conforms() {
     let (out, err) = (String::from_utf8_lossy(&run.stdout), String::from_utf8_lossy(&run.stderr));
     println!("{lines} lines\n{out}");
     assert!(run.status.success(), "{out}\n{err}");
-    for sign in ["flood-star: determinism: ok", "three_people_chat_over_it ... ok"] {
-        assert!(out.contains(sign) || out.contains("2 passed"), "{sign} is missing in {out}");
-    }
-    assert!(out.contains("flood-star: determinism: ok"), "{out}");
+    assert!(out.contains("flood-star: determinism: ok") && out.contains("2 passed"), "{out}");
 }

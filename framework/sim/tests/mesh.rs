@@ -32,25 +32,25 @@ fn calm() {
 
 #[test]
 fn churn() {
-    campaign(&Faults::churn(), 30);
+    campaign(&Faults::churn(), 10);
 }
 
 #[test]
 fn lossy() {
-    campaign(&Faults::lossy(), 30);
+    campaign(&Faults::lossy(), 10);
 }
 
 #[test]
 fn partitions() {
-    campaign(&Faults::partitions(), 30);
+    campaign(&Faults::partitions(), 10);
 }
 
 #[test]
 fn freezes() {
-    campaign(&Faults::freezes(), 30);
+    campaign(&Faults::freezes(), 10);
 }
 
 #[test]
 fn everything() {
-    campaign(&Faults::everything(), 30);
+    campaign(&Faults::everything(), 10);
 }

@@ -31,8 +31,10 @@ fn plan(plant: Plant, seed: u64) -> Campaign {
 
 fn caught(plant: Plant) {
     let found = seeds_to_catch(0..20, &|seed| plan(plant, seed), &|_, _| Box::new(FullMesh::default()));
-    let (seeds, run) = found.unwrap_or_else(|| panic!("{plant:?} is not caught"));
-    println!("{plant:?}: caught with {seeds} seeds\n{run}");
+    assert!(found.is_some(), "{plant:?} is not caught");
+    if let Some((seeds, run)) = found {
+        println!("{plant:?}: caught with {seeds} seeds\n{run}");
+    }
 }
 
 #[test]

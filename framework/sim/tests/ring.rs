@@ -12,7 +12,7 @@ use tertulia_sim::planted::Plant;
 use tertulia_topologies::ring::{Config, Planted, RedundantConfig, build};
 
 /// The example `campaign` runs more.
-const SEEDS: u64 = 12;
+const SEEDS: u64 = 8;
 
 fn ring(successors: u8) -> Box<dyn Topology> {
     match successors {
@@ -43,9 +43,10 @@ fn the_redundant_ring_conforms() {
     conforms(3);
 }
 
-/// Rings of 3 to 64 members with 1 to 4 successors, latencies of all kinds.
+/// Rings of 3 to 12 members with 1 to 4 successors, latencies of all kinds.
 fn plan(faults: &Faults, seed: u64) -> Campaign {
-    Campaign { settled: settled(), ..Campaign::varied(faults, seed) }
+    let campaign = Campaign::varied(faults, seed);
+    Campaign { settled: settled(), nodes: campaign.nodes.min(12), ..campaign }
 }
 
 fn successors(seed: u64) -> u8 {
@@ -104,8 +105,10 @@ fn bugs_put_into_the_ring_are_caught() {
         let build_it = |_, _| build(Config { planted: Some(planted), ..Config::default() });
         let plan = |seed| Campaign { settle: Duration::from_secs(20), ..plan(&Faults::churn(), seed) };
         let found = seeds_to_catch(0..50, &plan, &build_it);
-        let (seeds, run) = found.unwrap_or_else(|| panic!("{planted:?} is not caught"));
-        println!("{planted:?}: caught with {seeds} seeds\n{run}");
+        assert!(found.is_some(), "{planted:?} is not caught");
+        if let Some((seeds, run)) = found {
+            println!("{planted:?}: caught with {seeds} seeds\n{run}");
+        }
     }
 }
 
@@ -122,7 +125,9 @@ fn bugs_put_into_the_engine_are_caught_over_a_ring() {
         let settle = Duration::from_secs(20);
         let plan = |seed| Campaign { plant: Some(plant), settle, ..plan(&faults, seed) };
         let found = seeds_to_catch(0..50, &plan, &|seed, _| ring(successors(seed)));
-        let (seeds, run) = found.unwrap_or_else(|| panic!("{plant:?} is not caught"));
-        println!("{plant:?}: caught with {seeds} seeds\n{run}");
+        assert!(found.is_some(), "{plant:?} is not caught");
+        if let Some((seeds, run)) = found {
+            println!("{plant:?}: caught with {seeds} seeds\n{run}");
+        }
     }
 }

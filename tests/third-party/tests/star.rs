@@ -17,8 +17,11 @@ type Outcome = Result<(), Box<dyn Error>>;
 /// What is built in, and this plug-in: one line.
 fn registry() -> Result<Registry, Box<dyn Error>> {
     let mut all = built_in()?;
-    all.topology.add(flood_star::KIND, flood_star::Config {}, |config, ()| Ok::<_, String>(flood_star::build(&config)))?;
-    all.transport.add(tcp::KIND, tcp::Config::default(), |config, ()| Ok::<_, String>(tcp::build(&config)))?;
+    all.topology.add(flood_star::KIND, flood_star::Config {}, |config, ()| {
+        Ok::<_, String>(flood_star::build(&config))
+    })?;
+    all.transport
+        .add(tcp::KIND, tcp::Config::default(), |config, ()| Ok::<_, String>(tcp::build(&config)))?;
     Ok(all)
 }
 
@@ -40,7 +43,12 @@ fn the_profile_chooses_it_and_it_conforms() -> Outcome {
 }
 
 /// Starts a member that the profile describes.
-async fn start(all: &Registry, profile: &Profile, nick: &str, contact: Option<&Node>) -> Result<Node, Box<dyn Error>> {
+async fn start(
+    all: &Registry,
+    profile: &Profile,
+    nick: &str,
+    contact: Option<&Node>,
+) -> Result<Node, Box<dyn Error>> {
     let builder = Node::builder()
         .config(profile.engine())
         .group(Arc::new(profile.group_key()?))

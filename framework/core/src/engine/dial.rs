@@ -14,6 +14,8 @@ use crate::time::{Instant, earliest};
 /// The first pause before a peer is dialled again; doubles up to [`REDIAL_MAX`].
 const REDIAL: Duration = Duration::from_millis(100);
 const REDIAL_MAX: Duration = Duration::from_secs(5);
+/// A link that stood this long forgets earlier failures.
+const LASTING: Duration = Duration::from_secs(5);
 /// The address book is stored at once, and then at most this often until the end.
 const STORE_PAUSE: Duration = Duration::from_secs(2);
 
@@ -32,6 +34,8 @@ struct Want {
     at: Option<Instant>,
     dialing: bool,
     tries: u32,
+    /// When its link came up.
+    up: Option<Instant>,
 }
 
 /// An address to join through.
@@ -102,9 +106,9 @@ impl Dialer {
         self.wants.contains_key(&peer)
     }
 
-    pub(crate) fn on_link_up(&mut self, peer: Peer, dial: Option<DialId>) {
+    pub(crate) fn on_link_up(&mut self, now: Instant, peer: Peer, dial: Option<DialId>) {
         if let Some(want) = self.wants.get_mut(&peer) {
-            *want = Want::default();
+            *want = Want { tries: want.tries, up: Some(now), ..Want::default() };
         }
         if let Some(target) = dial.and_then(|d| self.dials.remove(&d)) {
             self.ended(&target);
@@ -127,9 +131,12 @@ impl Dialer {
     }
 
     pub(crate) fn on_link_down(&mut self, base: &mut Base, peer: Peer) {
-        let pause = base.rng.jitter(REDIAL / 2, 0.5);
         if let Some(want) = self.wants.get_mut(&peer) {
-            want.at = Some(base.now + pause);
+            // A link that does not last is no better than a dial that fails.
+            let lasted = want.up.take().is_some_and(|up| base.now.since(up) >= LASTING);
+            want.tries = if lasted { 0 } else { want.tries.saturating_add(1) };
+            let pause = (REDIAL / 2 * (1 << want.tries.min(8))).min(REDIAL_MAX);
+            want.at = Some(base.now + base.rng.jitter(pause, 0.5));
         }
     }
 

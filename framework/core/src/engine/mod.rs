@@ -43,6 +43,8 @@ pub use self::base::Stats;
 const NEIGHBOURS: Duration = Duration::from_millis(100);
 /// How often links are looked over.
 const TIDY: Duration = Duration::from_secs(1);
+/// Room for outputs that is kept while little happens.
+const OUTPUTS: usize = 16;
 
 /// A fault built in on purpose, so that a suite can prove that it would be caught.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -213,6 +215,8 @@ impl Engine {
             self.roster.note_time(self.base.now);
             self.tidy_links();
             self.forget_stale();
+            self.roster.rest();
+            self.base.out.shrink_to(OUTPUTS);
         }
         self.settle();
         sync::on_deadline(&mut self.base, &self.roster);
@@ -268,12 +272,12 @@ impl Engine {
             return refuse(base, CloseReason::Full);
         }
         let peer = base.peers.intern(id);
-        self.dialer.on_link_up(peer, dial);
+        self.dialer.on_link_up(base.now, peer, dial);
         if let Some(old) = base.links.get(peer) {
             match Links::second(old, dial.is_some(), incarnation, (base.me(), id), base.now) {
                 Second::Refuse => {
                     if incarnation < base.peers.get(peer).incarnation
-                        && let Some(body) = sync::later_run(&self.roster, peer)
+                        && let Some(body) = sync::later_run(base, &self.roster, peer)
                     {
                         let frame = Frame::new(FrameKind::Sync, body);
                         base.out.push(Output::Send { link, lane: Lane::Control, frame });

@@ -41,7 +41,7 @@ pub(crate) type Item = (Peer, Option<(Peer, Incarnation)>);
 const RUNS_MAX: usize = 4;
 const CELLS_MAX: usize = 4096;
 /// The log of changes is not cleared below this length.
-const LOG_MIN: usize = 512;
+const LOG_MIN: usize = 64;
 
 impl Row {
     /// Makes room for one more stream; only the highest runs of an origin are held.
@@ -88,6 +88,8 @@ pub(crate) struct Roster {
     log: Vec<(u64, Item)>,
     /// Length at which the log is cleared of outdated changes.
     clear_at: usize,
+    /// The count of changes when the log was last looked at.
+    looked_at: u64,
     /// How high the count stood at some times of the last minute.
     times: VecDeque<(Instant, u64)>,
     /// Counts changes of who is live.
@@ -107,6 +109,7 @@ impl Roster {
             stamp: 1,
             log: Vec::new(),
             clear_at: LOG_MIN,
+            looked_at: 0,
             times: VecDeque::new(),
             generation: 1,
             news: Vec::new(),
@@ -140,14 +143,26 @@ impl Roster {
         self.stamp += 1;
         self.log.push((self.stamp, item));
         if self.log.len() > self.clear_at {
-            let log = core::mem::take(&mut self.log);
-            self.log = log
-                .into_iter()
-                .filter(|(stamp, item)| *stamp == self.stamp || self.is_last(*stamp, *item))
-                .collect();
-            self.clear_at = self.log.len() * 2 + LOG_MIN;
+            self.clear_log();
         }
         self.stamp
+    }
+
+    /// Clears the log of outdated changes.
+    fn clear_log(&mut self) {
+        let mut log = core::mem::take(&mut self.log);
+        log.retain(|(stamp, item)| *stamp == self.stamp || self.is_last(*stamp, *item));
+        self.clear_at = log.len() * 2 + LOG_MIN;
+        self.log = log;
+    }
+
+    /// Gives memory back once nothing changes any more. Called now and then.
+    pub(crate) fn rest(&mut self) {
+        let calm = core::mem::replace(&mut self.looked_at, self.stamp) == self.stamp;
+        if calm && self.log.capacity() > self.log.len() {
+            self.clear_log();
+            self.log.shrink_to_fit();
+        }
     }
 
     /// True when an item has not changed again since.

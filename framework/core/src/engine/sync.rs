@@ -242,13 +242,12 @@ impl Frame {
 }
 
 /// A frame with a member's own word alone: an earlier run of the same key learns from it that it has to go.
-pub(crate) fn later_run(roster: &Roster, peer: Peer) -> Option<Bytes> {
-    let record = roster.get(peer).map(|m| &m.record).filter(|r| !r.is_empty())?;
+pub(crate) fn later_run(base: &Base, roster: &Roster, peer: Peer) -> Option<Bytes> {
+    let record = roster.get(peer).map(|m| m.record.clone()).filter(|r| !r.is_empty())?;
     let mut w = Writer::new();
-    w.u8(0).varint(0).varint(0).varint(0);
-    w.varint(1).varint(record.len() as u64).raw(record);
+    // Nothing was heard of the other end.
     w.varint(0).varint(0);
-    Some(w.finish())
+    Some(Frame { records: vec![record], ..Frame::default() }.finish(w, 0, 0, base))
 }
 
 /// What a received frame says beyond the roster.

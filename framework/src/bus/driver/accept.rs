@@ -105,7 +105,7 @@ impl Driver {
                 }
             };
             let link = establish(raw, Role::Initiator, &*crypto, &params, limit).await;
-            Ended::Dialled(dial, link.map(Box::new).map_err(|error| refused(&error)))
+            Ended::Dialled(dial, link.map(Box::new).map_err(|error| refused(&error, &addr)))
         });
     }
 
@@ -235,7 +235,7 @@ impl Driver {
 }
 
 /// A refused dial as the engine knows it.
-fn refused(error: &EstablishError) -> Dialling {
+fn refused(error: &EstablishError, addr: &Addr) -> Dialling {
     let twin = match error {
         EstablishError::Handshake(error) => error.twin,
         _ => None,
@@ -243,7 +243,7 @@ fn refused(error: &EstablishError) -> Dialling {
     let failure = match error {
         EstablishError::Handshake(error) => DialFailure::Refused {
             code: error.code(),
-            reason: error.to_string(),
+            reason: format!("{addr}: {error}"),
             fatal: matches!(
                 error.refusal,
                 Refusal::Version

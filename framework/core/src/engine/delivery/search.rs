@@ -20,6 +20,8 @@ use crate::wire::{Reader, Writer};
 
 /// Questions asked at one wake-up; the other streams wait for the next.
 const ASK_MAX: usize = 32;
+/// A parcel that nobody is known to have dropped is looked for so many times `delivery.gap_after`.
+const LONG: u32 = 4;
 /// Bytes of an answer at most, whatever is asked for.
 const ANSWER_MAX: usize = 1 << 20;
 
@@ -136,7 +138,7 @@ impl Engine {
         let floor = floor.or_else(|| {
             // Neighbours will soon tell how far they are; when none does, nothing older is to be had.
             let since = *stream.search.hopeless.get_or_insert(now);
-            (now.since(since) >= patience).then_some(first.unwrap_or(stream.known))
+            (now.since(since) >= patience * LONG).then_some(first.unwrap_or(stream.known))
         });
         let Some(floor) = floor else {
             stream.search.at = Some(now + patience / 16);
@@ -182,7 +184,9 @@ impl Engine {
         let somewhere = cells().any(|c| c.floor <= next && next <= c.top);
         let kept = cells().filter(|c| c.floor > next && c.floor <= c.top).map(|c| c.floor);
         let onward = kept.chain(stream.ahead.keys().next().copied()).min();
-        let wait = if somewhere { patience * 10 } else { patience };
+        // Told to be gone by whoever keeps what follows, it is gone; unheard of, it may be beyond a cut.
+        let gone = !somewhere && cells().any(|c| c.floor > next && c.floor <= c.top);
+        let wait = if gone { patience } else { patience * LONG };
         let expired = now.since(since) >= wait;
         let Some(stream) = self.delivery.stream_mut(id) else { return };
         stream.search.hopeless = Some(since);
