@@ -66,8 +66,8 @@ fn measure<S: System>(
     group: &mut BenchmarkGroup<'_, WallTime>,
     runtime: &Runtime,
     (name, size): (&str, usize),
-    start: impl AsyncFn(&Arc<Board>) -> S,
-    end: impl AsyncFn(&S),
+    start: &impl AsyncFn(&Arc<Board>) -> S,
+    end: &impl AsyncFn(&S),
 ) {
     let mut course = None;
     group.throughput(Throughput::ElementsAndBytes { elements: 1, bytes: size as u64 });
@@ -94,7 +94,7 @@ fn main() {
     group.warm_up_time(Duration::from_millis(500)).measurement_time(Duration::from_secs(2));
     for size in SIZES {
         let raw = async |board: &Arc<Board>| Raw::start(2, board).await.expect("connections");
-        measure(&mut group, &runtime, ("raw/tcp", size), raw, async |_| {});
+        measure(&mut group, &runtime, ("raw/tcp", size), &raw, &async |_: &Raw| {});
         for (transport, crypto) in
             [("tcp", "noise"), ("tcp", "plain"), ("memory", "noise"), ("memory", "plain")]
         {
@@ -106,7 +106,7 @@ fn main() {
             };
             let start = async |board: &Arc<Board>| Group::start(2, &shape, board).await.expect("a group");
             let name = format!("{transport}/{crypto}");
-            measure(&mut group, &runtime, (&name, size), start, Group::end);
+            measure(&mut group, &runtime, (&name, size), &start, &Group::end);
         }
     }
     group.finish();

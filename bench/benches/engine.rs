@@ -31,12 +31,15 @@ fn full_mesh() -> Box<dyn Topology> {
     Box::new(FullMesh::default())
 }
 
+/// Makes a topology.
+type Make = fn() -> Box<dyn Topology>;
+
 fn main() {
     let mut criterion = Criterion::default().configure_from_args();
     let mut group = criterion.benchmark_group("engine/forward-64B");
     group.sample_size(20).warm_up_time(Duration::from_secs(1)).measurement_time(Duration::from_secs(4));
     group.throughput(Throughput::Elements(1));
-    let kinds: [(&str, usize, fn() -> Box<dyn Topology>); 3] =
+    let kinds: [(&str, usize, Make); 3] =
         [("ring", 2, plain_ring), ("redundant-ring", 8, redundant_ring), ("full-mesh", 8, full_mesh)];
     for (kind, neighbours, make) in kinds {
         let mut lab = None;

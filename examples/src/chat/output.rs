@@ -2,7 +2,7 @@
 
 use std::io;
 
-use tokio::io::{AsyncWriteExt, Stdout};
+use tokio::io::{AsyncWrite, AsyncWriteExt};
 
 use super::plain;
 use super::told::Told;
@@ -11,11 +11,10 @@ use super::told::Told;
 const CHUNK: usize = 64 * 1024;
 
 /// Writes events to standard output, many at once when many came.
-#[derive(Debug)]
 pub(super) struct Output {
     json: bool,
     pending: String,
-    stdout: Stdout,
+    stdout: Box<dyn AsyncWrite + Send + Unpin>,
     /// Standard output is closed: nobody reads any more.
     closed: bool,
 }
@@ -24,7 +23,13 @@ impl Output {
     /// JSON objects, or lines for people.
     #[must_use]
     pub(super) fn new(json: bool) -> Self {
-        Output { json, pending: String::new(), stdout: tokio::io::stdout(), closed: false }
+        Output::to(json, tokio::io::stdout())
+    }
+
+    /// The same to somewhere else.
+    #[must_use]
+    pub(super) fn to(json: bool, stdout: impl AsyncWrite + Send + Unpin + 'static) -> Self {
+        Output { json, pending: String::new(), stdout: Box::new(stdout), closed: false }
     }
 
     /// Adds an event to what will be written.

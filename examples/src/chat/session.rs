@@ -94,7 +94,13 @@ impl Session {
                 }
                 (text, accepted) = accepted(&mut self.publishing), if publishing => self.accepted(&text, accepted),
                 fed = self.feed.next() => match fed {
-                    Some(fed) => self.fed(fed),
+                    Some(fed) => {
+                        self.fed(fed);
+                        // However much there is to tell: a line that was typed has its turn as well.
+                        if reads && let Ok(line) = self.lines.try_recv() {
+                            self.line(line).await;
+                        }
+                    }
                     None => break,
                 },
                 line = self.lines.recv(), if reads => match line {
@@ -277,3 +283,6 @@ async fn accepted(publishing: &mut Option<Publishing>) -> (String, Result<Messag
         None => std::future::pending().await,
     }
 }
+
+#[cfg(test)]
+mod tests;

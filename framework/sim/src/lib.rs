@@ -1,7 +1,7 @@
 //! A deterministic simulator of whole groups, the oracle and invariants that judge a run, campaigns of seeded
 //! faults, and the conformance suites that every plug-in must pass.
 //!
-//! One [`Sim`](sim::Sim) holds any number of engines (`tertulia-core`), a virtual clock, and one queue of events. Nothing in it
+//! One [`Sim`] holds any number of engines (`tertulia-core`), a virtual clock, and one queue of events. Nothing in it
 //! knows the time of day or the machine: the same seed gives the same run, and
 //! [`trace_hash`](sim::Sim::trace_hash) proves it. It is built for size: nodes are dense numbers, the latency of a
 //! pair is a hash of the pair, a node keeps only its own links and one wake-up.

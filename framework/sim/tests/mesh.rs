@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tertulia_sim::campaign::{Campaign, Faults, run_many};
+use tertulia_sim::campaign::{Campaign, Faults, run_many, seeds};
 use tertulia_sim::conformance::{FullMesh, topology};
 
 #[test]
@@ -13,44 +13,44 @@ fn the_full_mesh_conforms() {
     assert!(report.passed(), "{report}");
 }
 
-fn campaign(faults: &Faults, seeds: u64) {
+fn campaign(faults: &Faults) {
     let plan = |seed: u64| Campaign {
         nodes: 3 + (seed % 8) as u32,
         faults: faults.clone(),
         duration: Duration::from_secs(20),
         ..Campaign::default()
     };
-    let outcome = run_many(0..seeds, 2, &plan, &|_, _| Box::new(FullMesh::default()));
+    let outcome = run_many(0..seeds(50), 2, &plan, &|_, _| Box::new(FullMesh::default()));
     println!("{outcome}");
     assert!(outcome.is_clean(), "{outcome}");
 }
 
 #[test]
 fn calm() {
-    campaign(&Faults::default(), 10);
+    campaign(&Faults::default());
 }
 
 #[test]
 fn churn() {
-    campaign(&Faults::churn(), 10);
+    campaign(&Faults::churn());
 }
 
 #[test]
 fn lossy() {
-    campaign(&Faults::lossy(), 10);
+    campaign(&Faults::lossy());
 }
 
 #[test]
 fn partitions() {
-    campaign(&Faults::partitions(), 10);
+    campaign(&Faults::partitions());
 }
 
 #[test]
 fn freezes() {
-    campaign(&Faults::freezes(), 10);
+    campaign(&Faults::freezes());
 }
 
 #[test]
 fn everything() {
-    campaign(&Faults::everything(), 10);
+    campaign(&Faults::everything());
 }

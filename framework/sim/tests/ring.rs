@@ -4,15 +4,12 @@ use std::time::Duration;
 
 use tertulia_core::engine::Planted as Fault;
 use tertulia_core::topology::Topology;
-use tertulia_sim::campaign::{Campaign, Faults, run_many, seeds_to_catch};
+use tertulia_sim::campaign::{Campaign, Faults, run_many, seeds, seeds_to_catch};
 use tertulia_sim::conformance::topology;
 use tertulia_sim::explore::{Explorer, explore};
 use tertulia_sim::invariants::{Invariant, SETTLED, ring_settled};
 use tertulia_sim::planted::Plant;
 use tertulia_topologies::ring::{Config, Planted, RedundantConfig, build};
-
-/// The example `campaign` runs more.
-const SEEDS: u64 = 8;
 
 fn ring(successors: u8) -> Box<dyn Topology> {
     match successors {
@@ -54,7 +51,7 @@ fn successors(seed: u64) -> u8 {
 }
 
 fn campaign(faults: &Faults) {
-    let outcome = run_many(0..SEEDS, 2, &|seed| plan(faults, seed), &|seed, _| ring(successors(seed)));
+    let outcome = run_many(0..seeds(50), 2, &|seed| plan(faults, seed), &|seed, _| ring(successors(seed)));
     println!("{outcome}");
     assert!(outcome.is_clean(), "{outcome}");
 }

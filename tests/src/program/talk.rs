@@ -25,6 +25,8 @@ pub struct Talker {
     stop: Arc<AtomicBool>,
     said: Arc<AtomicU64>,
     least: Arc<AtomicU64>,
+    /// The longest time from one burst to the next, in microseconds.
+    pause: Arc<AtomicU64>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -33,11 +35,12 @@ impl Talker {
     #[must_use]
     pub fn start(member: &Arc<Running>, per_second: u64, len: usize) -> Talker {
         let stop = Arc::new(AtomicBool::new(false));
-        let [said, least] = [0; 2].map(|n| Arc::new(AtomicU64::new(n)));
+        let [said, least, pause] = [0; 3].map(|n| Arc::new(AtomicU64::new(n)));
         let (member, end, count, enough) = (member.clone(), stop.clone(), said.clone(), least.clone());
+        let longest = pause.clone();
         let thread = std::thread::spawn(move || {
             let start = Instant::now();
-            let mut n = 0;
+            let (mut n, mut last) = (0, start);
             let mut bytes = String::new();
             while !end.load(Ordering::Acquire) || n < enough.load(Ordering::Relaxed) {
                 bytes.clear();
@@ -52,16 +55,24 @@ impl Talker {
                     return;
                 }
                 count.store(n, Ordering::Relaxed);
+                let passed = std::mem::replace(&mut last, Instant::now()).elapsed();
+                longest.fetch_max(u64::try_from(passed.as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
                 std::thread::sleep(TICK);
             }
         });
-        Talker { stop, said, least, thread: Some(thread) }
+        Talker { stop, said, least, pause, thread: Some(thread) }
     }
 
     /// Lines said so far.
     #[must_use]
     pub fn said(&self) -> u64 {
         self.said.load(Ordering::Relaxed)
+    }
+
+    /// The longest time for which it said nothing: because it did not get to run, or was not listened to.
+    #[must_use]
+    pub fn pause(&self) -> Duration {
+        Duration::from_micros(self.pause.load(Ordering::Relaxed))
     }
 
     /// Stops, not before `least` lines are said; how many there were in all.

@@ -97,6 +97,13 @@ impl fmt::Display for Outcome {
     }
 }
 
+/// How many seeds a campaign in a test runs: `usual`, or what `TERTULIA_SEEDS` says.
+#[must_use]
+#[expect(clippy::disallowed_methods, reason = "how many runs there are is no input of a run")]
+pub fn seeds(usual: u64) -> u64 {
+    std::env::var("TERTULIA_SEEDS").ok().and_then(|n| n.parse().ok()).unwrap_or(usual)
+}
+
 /// Runs every seed of a range, `plan` saying what is done in each.
 #[must_use]
 pub fn run_many(

@@ -13,7 +13,7 @@ use std::fmt;
 use std::time::Duration;
 
 pub use faults::Faults;
-pub use many::{FAILURES, Outcome, Topologies, run_many, seeds_to_catch};
+pub use many::{FAILURES, Outcome, Topologies, run_many, seeds, seeds_to_catch};
 pub use run::{RunReport, run_guarded, run_one, run_watched};
 pub(crate) use run::{check, guard, payload};
 

@@ -1,4 +1,4 @@
-//! What must hold of the group as a whole. Each check looks at a [`Sim`](crate::Sim) from outside and names what it finds.
+//! What must hold of the group as a whole. Each check looks at a [`Sim`] from outside and names what it finds.
 
 mod bounds;
 mod leave;
