@@ -96,7 +96,10 @@ impl Engine {
             if *contact == Some(peer) {
                 *contact = None;
             }
-            self.dialer.revive_contacts(now);
+            // While another link is up, that one is asked; dialling again would only replace it.
+            if self.base.links.up().is_empty() {
+                self.dialer.revive_contacts(now);
+            }
         }
     }
 

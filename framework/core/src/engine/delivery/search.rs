@@ -257,8 +257,8 @@ impl Engine {
             return Err(Forged("malformed answer to a pull"));
         }
         let Some(id) = self.base.peers.find(&who).map(|p| (p, run)) else { return Ok(()) };
-        if top > 0 {
-            self.roster.progress(from, id, floor, top, 0);
+        if top > 0 && self.roster.progress(from, id, floor, top, 0) {
+            self.on_progress(from, id);
         }
         let now = self.base.now;
         if let Some(stream) = self.delivery.stream_mut(id)
