@@ -427,13 +427,7 @@ impl Roster {
         let hex = self.me.id.to_string();
         let free = (4..=16).map(|digits| suffixed(&self.me.nick, &hex[..digits])).find(|n| !taken(n));
         if let Some(nick) = free {
-            let old = self.me.nick.clone();
-            let quiet = !base.ready;
-            self.restate(base, |r| r.nick = nick.clone());
-            if quiet {
-                return;
-            }
-            debug_assert_ne!(old, nick);
+            self.restate(base, |r| r.nick = nick);
         }
     }
 

@@ -1,7 +1,7 @@
 //! What is kept for others, and how long.
 //!
 //! A parcel is kept until `history.keep_bytes` is full. Beyond `history.keep` messages the oldest go as soon as every
-//! live member is known to have them. So a member that was away for a while is repaired from what others hold, and
+//! member is known to have them, the dead that are not forgotten included. So a member that was away for a while is repaired from what others hold, and
 //! one that was away for too long is told of the gap.
 
 use std::collections::VecDeque;
@@ -12,6 +12,7 @@ use super::stream::{Kept, Stream};
 use crate::config::Scope;
 use crate::id::Peer;
 use crate::parcel::Parcel;
+use crate::peers::State;
 
 /// Bytes that a parcel costs beside its own.
 const OVERHEAD: usize = 160;
@@ -74,7 +75,7 @@ impl Engine {
         }
     }
 
-    /// True when some live member is not known to have a parcel. Asked again only after the roster has changed.
+    /// True when some live or dead member is not known to have a parcel. Asked again only after the roster has changed.
     fn is_needed(&mut self, id: StreamId, number: u64) -> bool {
         if self.base.config.roster.scope == Scope::View {
             return false;
@@ -84,12 +85,7 @@ impl Engine {
         }
         let has =
             |p: Peer| p == Peer::ME || p == id.0 || self.roster.cell(p, id).is_some_and(|c| c.top >= number);
-        let absent = |p: Peer| self.roster.get(p).is_some_and(|m| m.gone.is_some());
-        let mut everybody = self
-            .base
-            .peers
-            .iter()
-            .filter(|(p, e)| e.is_live() || (absent(*p) && e.state == crate::peers::State::Dead));
+        let mut everybody = self.base.peers.iter().filter(|(_, e)| e.is_live() || e.state == State::Dead);
         let needed = everybody.any(|(p, _)| !has(p));
         if needed {
             self.delivery.history.needed_at = self.roster.stamp;
