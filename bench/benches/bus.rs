@@ -73,7 +73,7 @@ fn measure<S: System>(
     group.throughput(Throughput::ElementsAndBytes { elements: 1, bytes: size as u64 });
     group.bench_function(BenchmarkId::new(name, size), |b| {
         let course = course.get_or_insert_with(|| {
-            let board = Board::new(2, size);
+            let board = Board::new(2, size, 0.0);
             Course::new(runtime.block_on(start(&board)), board, size)
         });
         b.to_async(runtime).iter_custom(|count| {
@@ -96,7 +96,7 @@ fn main() {
         let raw = async |board: &Arc<Board>| Raw::start(2, board).await.expect("connections");
         measure(&mut group, &runtime, ("raw/tcp", size), &raw, &async |_: &Raw| {});
         for (transport, crypto) in
-            [("tcp", "noise"), ("tcp", "plain"), ("memory", "noise"), ("memory", "plain")]
+            [("tcp", "noise"), ("tcp", "plain"), ("udp", "noise"), ("memory", "noise"), ("memory", "plain")]
         {
             let shape = Shape {
                 topology: "ring".into(),

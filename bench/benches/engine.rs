@@ -1,7 +1,7 @@
 //! The engine's step: one parcel of one 64 B message comes in over a link and goes on to the others.
 //!
 //! Authentication costs nothing here. The engine stands in a group of nine and has eight neighbours, but for the plain
-//! ring, where it has two. A full mesh passes every parcel to seven of them; a ring passes it to one and announces
+//! ring, where it has two. A full mesh, and the leader of a star, pass every parcel to seven of them; a ring passes it to one and announces
 //! it to the others. What is measured: parse, look up, commit, deliver, route, send.
 
 #![allow(clippy::expect_used)] // A bench that cannot run stops, as a test does.
@@ -12,6 +12,7 @@ use criterion::{Criterion, Throughput};
 use tertulia_bench::lab::Lab;
 use tertulia_core::topology::Topology;
 use tertulia_sim::conformance::FullMesh;
+use tertulia_topologies::leader_star::{self, Routing};
 use tertulia_topologies::ring;
 
 const GROUP: usize = 9;
@@ -27,6 +28,10 @@ fn redundant_ring() -> Box<dyn Topology> {
     ring::build(ring::RedundantConfig { successors: 4, ..ring::RedundantConfig::default() })
 }
 
+fn leader_star() -> Box<dyn Topology> {
+    leader_star::build(&leader_star::Config { routing: Routing::Leader, ..leader_star::Config::default() })
+}
+
 fn full_mesh() -> Box<dyn Topology> {
     Box::new(FullMesh::default())
 }
@@ -39,8 +44,12 @@ fn main() {
     let mut group = criterion.benchmark_group("engine/forward-64B");
     group.sample_size(20).warm_up_time(Duration::from_secs(1)).measurement_time(Duration::from_secs(4));
     group.throughput(Throughput::Elements(1));
-    let kinds: [(&str, usize, Make); 3] =
-        [("ring", 2, plain_ring), ("redundant-ring", 8, redundant_ring), ("full-mesh", 8, full_mesh)];
+    let kinds: [(&str, usize, Make); 4] = [
+        ("ring", 2, plain_ring),
+        ("redundant-ring", 8, redundant_ring),
+        ("leader-star", 8, leader_star),
+        ("full-mesh", 8, full_mesh),
+    ];
     for (kind, neighbours, make) in kinds {
         let mut lab = None;
         group.bench_function(format!("{kind}/{neighbours}-neighbours"), |b| {

@@ -92,7 +92,7 @@ fn main() {
             group.bench_function(BenchmarkId::new(format!("{}/open", crypto.kind()), size), |b| {
                 let (near, far) = sessions(&**crypto);
                 let mut tx = Tx::new(near, size);
-                let mut reader = RecordReader::new(far.opener);
+                let mut reader = RecordReader::new(far.opener, &Caps::STREAM);
                 let record = || {
                     tx.seal();
                     let record = BytesMut::from(tx.batch.records().next().expect("a record"));

@@ -6,6 +6,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
+use crate::latency::Latency;
+
 /// Bytes that the smallest payload needs.
 pub const SMALLEST: usize = 32;
 
@@ -42,14 +44,22 @@ pub struct Board {
     rows: Vec<Row>,
     /// Publishers stop when this is set.
     pub stop: AtomicBool,
+    /// How long payloads took, in a paced run.
+    pub latency: Option<Latency>,
 }
 
 impl Board {
-    /// A board for `n` nodes and payloads of `size` bytes.
+    /// A board for `n` nodes and payloads of `size` bytes. In a run paced at `rate` messages per second and publisher
+    /// it takes the time as well; 0 means unpaced.
     #[must_use]
-    pub fn new(n: usize, size: usize) -> Arc<Self> {
+    pub fn new(n: usize, size: usize, rate: f64) -> Arc<Self> {
         let row = || Row { next: (0..n).map(|_| AtomicU64::new(0)).collect(), ..Row::default() };
-        Arc::new(Board { size, rows: (0..n).map(|_| row()).collect(), stop: AtomicBool::new(false) })
+        Arc::new(Board {
+            size,
+            rows: (0..n).map(|_| row()).collect(),
+            stop: AtomicBool::new(false),
+            latency: (rate > 0.0).then(|| Latency::new(n, rate)),
+        })
     }
 
     /// A payload arrived at a node.
@@ -71,6 +81,9 @@ impl Board {
         }
         row.reordered.fetch_add(u64::from(seq > expected), Relaxed);
         row.delivered.fetch_add(1, Relaxed);
+        if let Some(latency) = &self.latency {
+            latency.arrived(node, seq);
+        }
         next.store(seq + 1, Relaxed);
     }
 

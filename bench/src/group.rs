@@ -10,8 +10,8 @@ use tertulia_core::config::EngineConfig;
 use tertulia_core::engine::api::Event;
 use tertulia_core::message::Room;
 use tertulia_core::topology::Topology;
-use tertulia_topologies::ring;
-use tertulia_transports::{memory, tcp};
+use tertulia_topologies::{leader_star, ring};
+use tertulia_transports::{memory, tcp, udp};
 
 use crate::board::Board;
 use crate::workload::{Failure, System};
@@ -19,9 +19,9 @@ use crate::workload::{Failure, System};
 /// How a group is put together.
 #[derive(Clone, Debug)]
 pub struct Shape {
-    /// `ring` or `redundant-ring`.
+    /// `ring`, `redundant-ring` or `leader-star`.
     pub topology: String,
-    /// `tcp` or `memory`.
+    /// `tcp`, `udp` or `memory`.
     pub transport: String,
     /// `noise` or `plain`.
     pub crypto: String,
@@ -34,7 +34,8 @@ impl Shape {
         match self.topology.as_str() {
             ring::KIND => Ok(ring::build(ring::Config::default())),
             ring::KIND_REDUNDANT => Ok(ring::build(ring::RedundantConfig::default())),
-            other => Err(format!("no topology `{other}`: ring or redundant-ring").into()),
+            leader_star::KIND => Ok(leader_star::build(&leader_star::Config::default())),
+            other => Err(format!("no topology `{other}`: ring, redundant-ring or leader-star").into()),
         }
     }
 
@@ -42,7 +43,8 @@ impl Shape {
         match self.transport.as_str() {
             tcp::KIND => Ok((tcp::build(&tcp::Config::default()), "tcp://127.0.0.1:0")),
             memory::KIND => Ok((memory::build(&memory::Config::default(), hub), "memory://")),
-            other => Err(format!("no transport `{other}`: tcp or memory").into()),
+            udp::KIND => Ok((udp::build(&udp::Config::default())?, "udp://127.0.0.1:0")),
+            other => Err(format!("no transport `{other}`: tcp, udp or memory").into()),
         }
     }
 

@@ -201,7 +201,7 @@ impl Lab {
                     }
                 }
                 Output::Deliver(d) => self.nodes[n].delivered += u64::from(d.count),
-                Output::Event(_) | Output::Book(_) | Output::Stop => {}
+                Output::Event(_) | Output::Book(_) | Output::Persist(_) | Output::Stop => {}
             }
         }
     }
@@ -273,6 +273,7 @@ fn node(n: usize, topology: Box<dyn Topology>) -> Node {
         claimed_at: n as u64,
         addrs: vec![addr(n)],
         book: vec![],
+        slot: None,
         planted: None,
     });
     Node { id, engine, links: HashMap::new(), delivered: 0 }

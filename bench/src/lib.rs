@@ -7,6 +7,7 @@
 pub mod board;
 pub mod group;
 pub mod lab;
+pub mod latency;
 pub mod raw;
 pub mod usage;
 pub mod workload;

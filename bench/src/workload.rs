@@ -47,7 +47,9 @@ pub struct Plan {
 }
 
 impl Plan {
-    fn publishers(&self) -> usize {
+    /// How many nodes publish.
+    #[must_use]
+    pub fn publishers(&self) -> usize {
         if self.workload == "w1" { 1 } else { self.n }
     }
 }
@@ -58,13 +60,15 @@ async fn publish_all<S: System>(
     plan: Plan,
     node: usize,
 ) -> Result<u64, Failure> {
-    let start = tokio::time::Instant::now();
     let mut payload = vec![0; plan.size];
     let mut seq = 0;
     while !board.stop.load(Relaxed) {
-        if plan.rate > 0.0 {
-            system.flush(node).await?;
-            tokio::time::sleep_until(start + Duration::from_secs_f64(seq as f64 / plan.rate)).await;
+        if let Some(latency) = &board.latency {
+            let due = latency.due(seq);
+            if due > Instant::now() {
+                system.flush(node).await?;
+                tokio::time::sleep_until(due.into()).await;
+            }
         }
         board::fill(&mut payload, node, seq);
         system.publish(node, &payload).await?;
@@ -150,7 +154,12 @@ fn figures<S: System>(
         "cpu_us_per_delivery": round(cpu * 1e6 / delivered.max(1) as f64, 1e3),
     });
     match value {
-        Value::Object(map) => map,
+        Value::Object(mut map) => {
+            if let Some(latency) = &board.latency {
+                map.insert("latency_ms".into(), latency.quantiles());
+            }
+            map
+        }
         _ => Map::new(),
     }
 }

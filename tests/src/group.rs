@@ -1,4 +1,4 @@
-//! Groups of members in one process, over TCP on loopback.
+//! Groups of members in one process, over TCP or UDP on loopback.
 
 use std::sync::Arc;
 
@@ -8,10 +8,12 @@ use tertulia::link::{Crypto, Transport};
 use tertulia_core::config::EngineConfig;
 use tertulia_core::engine::api::Event;
 use tertulia_core::topology::Topology;
+use tertulia_topologies::leader_star::{self, Routing};
 use tertulia_topologies::ring;
-use tertulia_transports::tcp;
+use tertulia_transports::{tcp, udp};
 
 use crate::behind::Behind;
+use crate::lossy::{Faults, Lossy};
 use crate::proxy::Proxy;
 use crate::wait::{event, soon};
 
@@ -31,6 +33,17 @@ pub enum Shape {
     Ring,
     /// `redundant-ring`.
     RedundantRing,
+    /// `leader-star`, from member to member or through the leader.
+    LeaderStar(Routing),
+}
+
+/// What links run over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wire {
+    /// `tcp`.
+    Tcp,
+    /// `udp`.
+    Udp(udp::Config),
 }
 
 /// What the members of a group have in common.
@@ -42,6 +55,8 @@ pub struct Group {
     pub suite: Suite,
     /// The topology.
     pub shape: Shape,
+    /// The transport.
+    pub wire: Wire,
     /// The key.
     pub key: Arc<GroupKey>,
     /// The epoch.
@@ -66,7 +81,14 @@ impl Group {
     /// A group with the usual settings.
     #[must_use]
     pub fn new(suite: Suite, shape: Shape) -> Self {
-        Group { config: EngineConfig::default(), suite, shape, key: key("test", 1), epoch: 0 }
+        Group {
+            config: EngineConfig::default(),
+            suite,
+            shape,
+            wire: Wire::Tcp,
+            key: key("test", 1),
+            epoch: 0,
+        }
     }
 
     fn crypto(&self) -> Arc<dyn Crypto> {
@@ -80,19 +102,36 @@ impl Group {
         match self.shape {
             Shape::Ring => ring::build(ring::Config::default()),
             Shape::RedundantRing => ring::build(ring::RedundantConfig::default()),
+            Shape::LeaderStar(routing) => {
+                leader_star::build(&leader_star::Config { routing, ..leader_star::Config::default() })
+            }
         }
+    }
+
+    fn transport(&self) -> Arc<dyn Transport> {
+        match &self.wire {
+            Wire::Tcp => tcp::build(&tcp::Config::default()),
+            Wire::Udp(config) => udp::build(config).unwrap(),
+        }
+    }
+
+    /// A member that others reach over a lossy way only.
+    #[must_use]
+    pub fn member_over(&self, nick: &str, faults: Faults, seed: u64) -> (Builder, Arc<Lossy>) {
+        let lossy = Arc::new(Lossy::new(self.transport(), faults, seed));
+        (self.over(nick, lossy.clone()), lossy)
     }
 
     /// A member that is not started yet.
     #[must_use]
     pub fn member(&self, nick: &str) -> Builder {
-        self.over(nick, tcp::build(&tcp::Config::default()))
+        self.over(nick, self.transport())
     }
 
     /// The same, whose links all pass a proxy.
     #[must_use]
     pub fn member_behind(&self, nick: &str, proxy: &Arc<Proxy>) -> Builder {
-        self.over(nick, Arc::new(Behind::new(tcp::build(&tcp::Config::default()), proxy.clone())))
+        self.over(nick, Arc::new(Behind::new(self.transport(), proxy.clone())))
     }
 
     fn over(&self, nick: &str, transport: Arc<dyn Transport>) -> Builder {
@@ -130,7 +169,7 @@ pub async fn start(builder: Builder) -> Member {
 }
 
 /// The first member founds the group, the others join through it; all know each other in the end.
-async fn gather(builders: Vec<Builder>) -> Vec<Member> {
+pub async fn gather(builders: Vec<Builder>) -> Vec<Member> {
     let all = builders.len();
     let mut members: Vec<Member> = Vec::new();
     for builder in builders {

@@ -12,6 +12,7 @@ pub mod behind;
 pub mod fault;
 pub mod group;
 pub mod log;
+pub mod lossy;
 pub mod process;
 #[cfg(unix)]
 pub mod program;

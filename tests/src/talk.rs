@@ -7,7 +7,9 @@ use tertulia::bus::{Filter, Node, Subscription};
 use tertulia_core::id::PeerId;
 use tertulia_core::message::Room;
 use tertulia_core::rng::mix;
+use tokio::task::JoinSet;
 
+use crate::group::Member;
 use crate::wait::soon;
 
 /// Kinds of messages: another one follows, or this was the last.
@@ -117,4 +119,31 @@ impl Ear {
         let more = soon("the end of a subscription", self.messages.next()).await;
         assert!(more.is_none(), "something came after all had said their last: {more:?}");
     }
+}
+
+/// Everybody talks while `more` says so; everybody hears all of it, once and in order. What was said and heard.
+pub async fn chat(
+    members: &[Member],
+    pace: (u64, usize, Duration),
+    more: impl Fn(u64) -> bool + Clone + Send + 'static,
+) -> (u64, u64) {
+    let ids: Vec<PeerId> = members.iter().map(|m| m.node.id()).collect();
+    let (mut talks, mut ears) = (JoinSet::new(), JoinSet::new());
+    // Everybody listens before anybody speaks.
+    let listening: Vec<Ear> = members.iter().map(|m| Ear::of(&m.node)).collect();
+    for (member, mut ear) in members.iter().zip(listening) {
+        let (node, more) = (member.node.clone(), more.clone());
+        talks.spawn(async move { talk(&node, pace, more).await });
+        let others: Vec<PeerId> = ids.iter().copied().filter(|id| *id != member.node.id()).collect();
+        ears.spawn(async move { ear.hear(&others).await });
+    }
+    let (mut said, mut heard) = (0, 0);
+    while let Some(count) = talks.join_next().await {
+        said += count.unwrap();
+    }
+    while let Some(count) = ears.join_next().await {
+        heard += count.unwrap();
+    }
+    assert_eq!(heard, said * (members.len() as u64 - 1));
+    (said, heard)
 }

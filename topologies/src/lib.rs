@@ -4,4 +4,7 @@
 //! and a page of documentation. It exports the names that a profile chooses it by, its settings, and `build`.
 //! Plug-ins see nothing but [`tertulia_core`].
 
+pub mod election;
+pub mod leader_star;
+mod option;
 pub mod ring;

@@ -15,7 +15,7 @@ use tertulia::link::{
 use tertulia_core::frame::{Frame, FrameKind, Lane};
 use tertulia_core::id::Incarnation;
 use tertulia_transports::memory::Hub;
-use tertulia_transports::{memory, tcp};
+use tertulia_transports::{memory, tcp, udp};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader, BufWriter};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -38,6 +38,13 @@ async fn main() -> Result<(), Error> {
                 size,
                 &format!("tcp {name}"),
                 link(tcp, "tcp://127.0.0.1:0", &crypto, size, time).await?,
+                base,
+            );
+            let udp = udp::build(&udp::Config::default())?;
+            line(
+                size,
+                &format!("udp {name}"),
+                link(udp, "udp://127.0.0.1:0", &crypto, size, time).await?,
                 base,
             );
             let memory = memory::build(&memory::Config::default(), &Hub::new());
@@ -131,7 +138,7 @@ async fn link(
         Ok::<_, Error>(())
     });
     let mut link = far;
-    let mut records = RecordReader::new(link.session.opener);
+    let mut records = RecordReader::new(link.session.opener, &caps);
     let (mut batch, mut count) = (RxBatch::new(64, caps.max_record), 0u64);
     let start = Instant::now();
     while poll_fn(|cx| link.rx.poll_recv(cx, &mut batch)).await.is_ok() {

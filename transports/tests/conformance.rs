@@ -1,10 +1,13 @@
-//! Both transports keep the promises of the seam.
+//! All transports keep the promises of the seam.
+
+#![allow(clippy::unwrap_used, reason = "the helpers of a test may fail it")]
 
 use std::time::Duration;
 
+use tertulia_core::units::Size;
 use tertulia_sim::conformance::transport::{Subject, transport};
 use tertulia_transports::memory::Hub;
-use tertulia_transports::{memory, tcp};
+use tertulia_transports::{memory, tcp, udp};
 
 const LIMIT: Duration = Duration::from_secs(30);
 
@@ -30,4 +33,23 @@ async fn tcp_conforms() {
     };
     let report = transport(make, LIMIT).await;
     assert!(report.passed(), "{report}");
+}
+
+async fn udp_conforms(config: udp::Config) {
+    // Bound and never read.
+    let nobody = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let make = || Subject {
+        transport: udp::build(&config).unwrap(),
+        listen: "udp://127.0.0.1:0".parse().unwrap(),
+        nobody: format!("udp://{}", nobody.local_addr().unwrap()).parse().unwrap(),
+    };
+    let report = transport(make, LIMIT).await;
+    assert!(report.passed(), "{report}");
+}
+
+#[tokio::test]
+async fn udp_conforms_with_datagrams_of_any_length() {
+    udp_conforms(udp::Config::default()).await;
+    udp_conforms(udp::Config { datagram: Size(9_000), ..udp::Config::default() }).await;
+    udp_conforms(udp::Config { datagram: Size(508), resend: 0, ..udp::Config::default() }).await;
 }

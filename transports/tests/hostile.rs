@@ -117,7 +117,7 @@ async fn what_the_network_altered_is_never_delivered() {
         poll_fn(|cx| tx.poll_close(cx)).await.unwrap();
         let Link { session, mut rx, .. } = far;
         let (mut reader, mut batch, mut got) =
-            (RecordReader::new(session.opener), RxBatch::new(8, caps.max_record), Vec::new());
+            (RecordReader::new(session.opener, &caps), RxBatch::new(8, caps.max_record), Vec::new());
         let reason = 'link: loop {
             if let Err(error) = poll_fn(|cx| rx.poll_recv(cx, &mut batch)).await {
                 break error.to_string();

@@ -30,6 +30,9 @@ struct Args {
     /// Messages per second and publisher; 0: as fast as they are taken.
     #[arg(long, default_value_t = 0.0)]
     rate: f64,
+    /// Measures latency as well: runs once more, paced at this share of what each side reached.
+    #[arg(long, default_value_t = 0.0)]
+    load: f64,
     /// The group's topology.
     #[arg(long, default_value = "ring")]
     topology: String,
@@ -52,68 +55,105 @@ fn median(mut values: Vec<f64>) -> f64 {
     values.get(values.len() / 2).copied().unwrap_or(0.0)
 }
 
-async fn measure(args: &Args) -> Result<bool, Failure> {
-    let w1 = args.workload == "w1";
-    let plan = Plan {
-        workload: if w1 { "w1" } else { "w2" },
-        n: if w1 { 2 } else { args.n },
-        size: args.size.unwrap_or(if w1 { 1024 } else { 256 }),
-        publish: Duration::from_secs_f64(args.secs),
-        rate: args.rate,
-    };
-    if plan.size < SMALLEST || plan.n < 2 {
-        return Err(format!("a payload has at least {SMALLEST} bytes, and a run two nodes").into());
-    }
-    let shape = Shape {
-        topology: args.topology.clone(),
-        transport: args.transport.clone(),
-        crypto: args.crypto.clone(),
-        config: EngineConfig::default(),
-    };
-    let (mut sound, mut rates) = (true, [Vec::new(), Vec::new()]);
-    for rep in 0..args.reps {
-        if args.only != "tertulia" {
-            let board = Board::new(plan.n, plan.size);
-            let raw = Raw::start(plan.n, &board).await?;
-            let figures = run(std::sync::Arc::new(raw), board, plan.clone()).await;
-            sound &= print(figures, rep, "full", "tcp", "none", &mut rates[0]);
+/// What one side did, run by run.
+#[derive(Default)]
+struct Side {
+    rates: Vec<f64>,
+    p99: Vec<f64>,
+}
+
+/// Both sides of a comparison, and whether everything arrived.
+#[derive(Default)]
+struct Outcome {
+    raw: Side,
+    group: Side,
+    unsound: bool,
+}
+
+impl Args {
+    fn plan(&self) -> Result<Plan, Failure> {
+        let w1 = self.workload == "w1";
+        let plan = Plan {
+            workload: if w1 { "w1" } else { "w2" },
+            n: if w1 { 2 } else { self.n },
+            size: self.size.unwrap_or(if w1 { 1024 } else { 256 }),
+            publish: Duration::from_secs_f64(self.secs),
+            rate: self.rate,
+        };
+        if plan.size < SMALLEST || plan.n < 2 {
+            return Err(format!("a payload has at least {SMALLEST} bytes, and a run two nodes").into());
         }
-        if args.only != "raw" {
-            let board = Board::new(plan.n, plan.size);
-            let group = std::sync::Arc::new(Group::start(plan.n, &shape, &board).await?);
-            let figures = run(group.clone(), board, plan.clone()).await;
-            sound &= print(figures, rep, &args.topology, &args.transport, &args.crypto, &mut rates[1]);
-            group.end().await;
+        Ok(plan)
+    }
+
+    fn shape(&self) -> Shape {
+        Shape {
+            topology: self.topology.clone(),
+            transport: self.transport.clone(),
+            crypto: self.crypto.clone(),
+            config: EngineConfig::default(),
         }
     }
-    let [raw, group] = rates.map(median);
-    if raw > 0.0 && group > 0.0 {
-        let summary = json!({
+
+    /// Runs both sides in turn; `raw` and `group` are the rates at which they publish, 0 for unpaced.
+    async fn runs(&self, plan: &Plan, raw: f64, group: f64) -> Result<Outcome, Failure> {
+        let mut outcome = Outcome::default();
+        for rep in 0..self.reps {
+            if self.only != "tertulia" {
+                let plan = Plan { rate: raw, ..plan.clone() };
+                let board = Board::new(plan.n, plan.size, plan.rate);
+                let system = Raw::start(plan.n, &board).await?;
+                let figures = run(std::sync::Arc::new(system), board, plan).await;
+                outcome.unsound |= !print(figures, rep, ["full", "tcp", "none"], &mut outcome.raw);
+            }
+            if self.only != "raw" {
+                let plan = Plan { rate: group, ..plan.clone() };
+                let board = Board::new(plan.n, plan.size, plan.rate);
+                let system = std::sync::Arc::new(Group::start(plan.n, &self.shape(), &board).await?);
+                let figures = run(system.clone(), board, plan).await;
+                let shape = [&self.topology, &self.transport, &self.crypto].map(String::as_str);
+                outcome.unsound |= !print(figures, rep, shape, &mut outcome.group);
+                system.end().await;
+            }
+        }
+        Ok(outcome)
+    }
+
+    async fn measure(&self) -> Result<bool, Failure> {
+        let plan = self.plan()?;
+        let outcome = self.runs(&plan, plan.rate, plan.rate).await?;
+        let mut sound = !outcome.unsound;
+        let [raw, group] = [outcome.raw.rates, outcome.group.rates].map(median);
+        let mut summary = json!({
             "workload": plan.workload, "n": plan.n, "size": plan.size, "fan_out": plan.n - 1,
-            "acknowledged": true, "crypto": args.crypto, "topology": args.topology,
+            "acknowledged": true, "crypto": self.crypto, "topology": self.topology,
             "raw_msgs_per_s": raw, "tertulia_msgs_per_s": group,
-            "ratio": (group / raw * 1e3).round() / 1e3,
+            "ratio": if raw > 0.0 { (group / raw * 1e3).round() / 1e3 } else { 0.0 },
         });
+        if self.load > 0.0 {
+            let streams = (plan.publishers() * (plan.n - 1)) as f64;
+            let paced = self.runs(&plan, raw * self.load / streams, group * self.load / streams).await?;
+            sound &= !paced.unsound;
+            let [raw, group] = [paced.raw.p99, paced.group.p99].map(median);
+            summary["load"] = json!(self.load);
+            summary["raw_p99_ms"] = json!(raw);
+            summary["tertulia_p99_ms"] = json!(group);
+        }
         println!("{}", json!({ "summary": summary }));
+        Ok(sound)
     }
-    Ok(sound)
 }
 
 /// Prints a run; true when everything arrived once, whole and in order.
-fn print(
-    mut figures: Map<String, Value>,
-    rep: u32,
-    topo: &str,
-    transport: &str,
-    crypto: &str,
-    rates: &mut Vec<f64>,
-) -> bool {
+fn print(mut figures: Map<String, Value>, rep: u32, shape: [&str; 3], side: &mut Side) -> bool {
+    let [topo, transport, crypto] = shape;
     for (key, value) in
         [("rep", json!(rep)), ("topo", json!(topo)), ("variant", json!(transport)), ("crypto", json!(crypto))]
     {
         figures.insert(key.into(), value);
     }
-    rates.extend(figures.get("msgs_per_s").and_then(Value::as_f64));
+    side.rates.extend(figures.get("msgs_per_s").and_then(Value::as_f64));
+    side.p99.extend(figures.get("latency_ms").and_then(|l| l.get("p99")).and_then(Value::as_f64));
     let none = |key: &str| figures.get(key).and_then(Value::as_u64) == Some(0);
     let sound = ["lost", "duplicates", "corrupt", "reordered"].into_iter().all(none);
     println!("{}", Value::Object(figures));
@@ -129,7 +169,7 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    match runtime.block_on(measure(&args)) {
+    match runtime.block_on(args.measure()) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => {
             eprintln!("not everything arrived once, whole and in order: see the lines above");

@@ -11,7 +11,7 @@ use tertulia_core::topology::Topology;
 use tertulia_examples::chat::{self, program};
 use tertulia_examples::cli::{ChatOptions, Failure};
 use tertulia_topologies::ring;
-use tertulia_transports::{memory, tcp};
+use tertulia_transports::{tcp, udp};
 
 /// Talk over a ring, without a server
 #[derive(Parser, Debug)]
@@ -37,13 +37,9 @@ fn registry() -> Result<Registry, RegistryError> {
     all.topology.add(ring::KIND, ring::Config::default(), |config, ()| build(config))?;
     all.topology.add(ring::KIND_REDUNDANT, ring::RedundantConfig::default(), |config, ()| build(config))?;
 
-    // Members within one program meet at a hub; all others over TCP.
-    let hub = memory::Hub::default();
-    all.transport.add(memory::KIND, memory::Config::default(), move |config, ()| {
-        Ok::<_, String>(memory::build(&config, &hub))
-    })?;
     all.transport
-        .add(tcp::KIND, tcp::Config::default(), |config, ()| Ok::<_, String>(tcp::build(&config)))?;
+        .add(tcp::KIND, tcp::Config::default(), |config, ()| config.check().map(|()| tcp::build(&config)))?;
+    all.transport.add(udp::KIND, udp::Config::default(), |config, ()| udp::build(&config))?;
     Ok(all)
 }
 

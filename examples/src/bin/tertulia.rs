@@ -23,15 +23,14 @@ fn main() -> ExitCode {
 fn run(program: Program) -> Result<(), Failure> {
     let registry = registry().map_err(|error| Failure::new(error.to_string()))?;
     match program.command.unwrap_or_else(|| Command::Chat(Box::default())) {
-        Command::Chat(options) => return chat::run(&options, &registry),
+        Command::Chat(options) => chat::run(&options, &registry),
         Command::New(options) => print(&options.run()?),
         Command::Ticket(options) => {
             let ticket = block_on(options.run(&registry))??;
             ticket.notes.iter().for_each(|text| note(text));
-            print(&ticket.line);
+            print(&ticket.line)
         }
         Command::Profile(command) => print(&command.run(&registry)?),
         Command::Plugins => print(&plugins(&registry)),
     }
-    Ok(())
 }

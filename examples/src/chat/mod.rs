@@ -80,7 +80,28 @@ async fn talk(options: &ChatOptions, profile: &Profile, registry: &Registry) -> 
 /// The user's name, as far as it can be a nick.
 fn default_nick() -> Option<String> {
     let user = std::env::var("USER").or_else(|_| std::env::var("USERNAME")).ok()?;
-    let nick: String = text::clean(&user).split_whitespace().collect::<Vec<_>>().join("-");
-    let nick: String = nick.chars().take(NICK_MAX).collect();
+    nick_of(&user)
+}
+
+/// A name as a nick: one word, cut between two characters where it is too long.
+fn nick_of(name: &str) -> Option<String> {
+    let mut nick = text::clean(name).split_whitespace().collect::<Vec<_>>().join("-");
+    nick.truncate(nick.floor_char_boundary(NICK_MAX));
     nick_problem(&nick).is_none().then_some(nick)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_becomes_a_nick() {
+        let nick = |name: &str| nick_of(name);
+        assert_eq!(nick("Ana  María\u{202e}").as_deref(), Some("Ana-María"));
+        assert_eq!(nick(&"x".repeat(40)), Some("x".repeat(32)));
+        // 20 letters of two bytes, and one byte before them: the cut is within a letter.
+        assert_eq!(nick(&"ж".repeat(20)), Some("ж".repeat(16)));
+        assert_eq!(nick(&format!("a{}", "ж".repeat(20))), Some(format!("a{}", "ж".repeat(15))));
+        assert_eq!((nick(""), nick(" \t"), nick("/quit")), (None, None, None));
+    }
 }

@@ -14,6 +14,8 @@ const CHUNK: usize = 64 * 1024;
 pub(super) struct Output {
     json: bool,
     pending: String,
+    /// Bytes of it that were written already.
+    written: usize,
     stdout: Box<dyn AsyncWrite + Send + Unpin>,
     /// Standard output is closed: nobody reads any more.
     closed: bool,
@@ -29,7 +31,7 @@ impl Output {
     /// The same to somewhere else.
     #[must_use]
     pub(super) fn to(json: bool, stdout: impl AsyncWrite + Send + Unpin + 'static) -> Self {
-        Output { json, pending: String::new(), stdout: Box::new(stdout), closed: false }
+        Output { json, pending: String::new(), written: 0, stdout: Box::new(stdout), closed: false }
     }
 
     /// Adds an event to what will be written.
@@ -56,7 +58,8 @@ impl Output {
         self.pending.len() >= CHUNK
     }
 
-    /// Writes what was added, and waits until it is taken.
+    /// Writes what was added, and waits until it is taken. Whoever gives up waiting can go on later: nothing is written
+    /// twice, and nothing is left out.
     pub(super) async fn flush(&mut self) {
         if self.pending.is_empty() || self.closed {
             return;
@@ -68,10 +71,16 @@ impl Output {
             }
         }
         self.pending.clear();
+        self.written = 0;
     }
 
     async fn write(&mut self) -> io::Result<()> {
-        self.stdout.write_all(self.pending.as_bytes()).await?;
+        while let Some(rest) = self.pending.as_bytes().get(self.written..).filter(|rest| !rest.is_empty()) {
+            match self.stdout.write(rest).await? {
+                0 => return Err(io::ErrorKind::WriteZero.into()),
+                n => self.written += n,
+            }
+        }
         self.stdout.flush().await
     }
 

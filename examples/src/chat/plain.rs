@@ -84,6 +84,7 @@ fn short(id: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
     use tertulia_core::id::{Incarnation, MessageId, PeerId};
 
     use super::*;
@@ -97,5 +98,13 @@ mod tests {
         write(&sent, &mut out);
         write(&Told::history([&sent].into_iter()), &mut out);
         assert_eq!(out, "> a[1mb\n* said before:\n<you> a[1mb\n");
+        let Value::Object(fields) = json!({"from": "ana", "text": "a\tb\u{202e}c\x07"}) else {
+            unreachable!()
+        };
+        let message = Told { name: "message", fields };
+        let mut out = String::new();
+        write(&message, &mut out);
+        write(&Told::history([&message].into_iter()), &mut out);
+        assert_eq!(out, "<ana> a bc\n* said before:\n<ana> a bc\n");
     }
 }

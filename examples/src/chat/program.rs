@@ -1,6 +1,6 @@
 //! What every program here does around its work: read the arguments, print, end with the right status.
 
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -14,10 +14,10 @@ pub fn main<P: Parser>(run: impl FnOnce(P) -> Result<(), Failure>) -> ExitCode {
             Ok(()) => return ExitCode::SUCCESS,
             Err(failure) => failure,
         },
-        Err(Stop::Print(text)) => {
-            print(text.trim_end());
-            return ExitCode::SUCCESS;
-        }
+        Err(Stop::Print(text)) => match print(text.trim_end()) {
+            Ok(()) => return ExitCode::SUCCESS,
+            Err(failure) => failure,
+        },
         Err(Stop::Fail(failure)) => failure,
     };
     // What was told as an event is not told again.
@@ -28,11 +28,50 @@ pub fn main<P: Parser>(run: impl FnOnce(P) -> Result<(), Failure>) -> ExitCode {
 }
 
 /// Prints to standard output. When nobody reads, nobody needs it.
-pub fn print(text: &str) {
-    let _unread = writeln!(std::io::stdout(), "{text}");
+///
+/// # Errors
+/// When it cannot be written, for example to a full disk.
+pub fn print(text: &str) -> Result<(), Failure> {
+    print_to(&mut std::io::stdout().lock(), text)
+}
+
+fn print_to(out: &mut impl Write, text: &str) -> Result<(), Failure> {
+    match writeln!(out, "{text}").and_then(|()| out.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(Failure::new(format!("standard output: {error}; write it somewhere else")))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Prints to standard error.
 pub fn note(text: &str) {
     let _unread = writeln!(std::io::stderr(), "{text}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Broken(ErrorKind);
+
+    impl Write for Broken {
+        fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
+            Err(self.0.into())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_full_disk_is_told_and_a_closed_pipe_is_not() {
+        let failure = print_to(&mut Broken(ErrorKind::StorageFull), "text").unwrap_err();
+        assert_eq!(failure.status, 1);
+        assert!(failure.message.starts_with("standard output: "), "{failure}");
+        print_to(&mut Broken(ErrorKind::BrokenPipe), "text").unwrap();
+        let mut out = Vec::new();
+        print_to(&mut out, "text").unwrap();
+        assert_eq!(out, b"text\n");
+    }
 }

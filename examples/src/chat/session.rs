@@ -2,7 +2,8 @@
 
 use std::collections::VecDeque;
 use std::future::Future;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
+use std::time::Duration;
 
 use tertulia::bus::{Batch, Feed, Node, Notice, Outcome, PublishError, Told as Fed};
 use tertulia::profile::near;
@@ -27,6 +28,9 @@ const OPEN: u64 = 65_536;
 const SHOWN: usize = 200;
 const SHOWN_BYTES: usize = 1 << 20;
 
+/// How long the end waits for a reader of the output that takes nothing.
+const STALLED: Duration = Duration::from_secs(2);
+
 /// A message being accepted: what was typed, and what comes of it.
 type Publishing = Pin<Box<dyn Future<Output = (String, Result<MessageId, PublishError>)> + Send>>;
 
@@ -46,6 +50,8 @@ pub(super) struct Session {
     tracing: bool,
     ready: bool,
     leaving: bool,
+    /// A signal has asked to leave.
+    signalled: bool,
 }
 
 impl Session {
@@ -75,25 +81,34 @@ impl Session {
             tracing: false,
             ready: false,
             leaving: false,
+            signalled: false,
         }
     }
 
-    /// Goes on until the node is over.
+    /// Goes on until the node is over, and all is told that somebody reads.
     pub(super) async fn run(mut self) -> Outcome {
+        let node = self.node.clone();
+        let mut over = pin!(node.over());
+        let mut outcome = None;
         loop {
-            let reads = self.ready && !self.leaving && self.publishing.is_none() && self.sent.open() < OPEN;
+            // While nobody takes what is told there is no more of it; signals and the end are looked at all the same.
+            let tells = !self.output.is_full();
+            let reads =
+                tells && self.ready && !self.leaving && self.publishing.is_none() && self.sent.open() < OPEN;
             let publishing = self.publishing.is_some();
             tokio::select! {
                 biased;
                 () = self.signals.next() => {
-                    if self.leaving {
+                    if self.signalled {
                         tracing::warn!("asked again to leave: leaving at once");
-                        return Outcome::LeftEarly;
+                        outcome = Some(Outcome::LeftEarly);
+                        break;
                     }
+                    self.signalled = true;
                     self.leave();
                 }
                 (text, accepted) = accepted(&mut self.publishing), if publishing => self.accepted(&text, accepted),
-                fed = self.feed.next() => match fed {
+                fed = self.feed.next(), if tells => match fed {
                     Some(fed) => {
                         self.fed(fed);
                         // However much there is to tell: a line that was typed has its turn as well.
@@ -107,28 +122,43 @@ impl Session {
                     Some(line) => self.line(line).await,
                     None => self.leave(),
                 },
-                () = std::future::ready(()), if self.output.has_pending() => self.flush().await,
-            }
-            if self.output.is_full() {
-                self.flush().await;
+                () = self.output.flush(), if self.output.has_pending() => {
+                    if self.output.is_closed() {
+                        // Nobody reads what is told: there is no more reason to stay.
+                        self.leave();
+                    }
+                }
+                ended = &mut over, if outcome.is_none() => outcome = Some(ended),
+                () = tokio::time::sleep(STALLED), if outcome.is_some() => break,
             }
         }
-        let outcome = self.node.over().await;
-        for id in self.sent.rest() {
-            self.output.tell(&Told::delivered(&id, 0, 0));
+        let outcome = match outcome {
+            Some(outcome) => outcome,
+            None => over.await,
+        };
+        self.end(&outcome).await;
+        outcome
+    }
+
+    /// Tells what is left to tell.
+    async fn end(&mut self, outcome: &Outcome) {
+        let rest = self.sent.rest();
+        for id in &rest {
+            // Whoever is alone was told at once: somebody was to get these.
+            self.output.tell(&Told::delivered(id, 0, 1));
+        }
+        if !rest.is_empty() {
+            let reason = format!("of {} messages it is not known whether anybody got them", rest.len());
+            self.error("undelivered", &reason, "say them again when you are back");
         }
         if self.ready && matches!(outcome, Outcome::Left | Outcome::LeftEarly) {
             self.output.tell(&Told::left(self.node.id(), &self.node.nick(), "this member left"));
         }
-        self.output.flush().await;
-        outcome
-    }
-
-    async fn flush(&mut self) {
-        self.output.flush().await;
-        if self.output.is_closed() && !self.leaving {
-            // Nobody reads what is told: there is no more reason to stay.
-            self.leave();
+        tokio::select! {
+            biased;
+            () = self.output.flush() => {}
+            () = self.signals.next() => {}
+            () = tokio::time::sleep(STALLED) => tracing::warn!("nobody reads the output: the last events are not told"),
         }
     }
 

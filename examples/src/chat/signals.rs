@@ -2,14 +2,14 @@
 
 use std::io;
 
+use tokio::sync::mpsc;
+
+/// Requests that may wait to be looked at; more of them say nothing new.
+const WAITING: usize = 4;
+
 /// SIGINT and SIGTERM, or Ctrl-C where these do not exist.
 #[derive(Debug)]
-pub(super) struct Signals {
-    #[cfg(unix)]
-    interrupt: tokio::signal::unix::Signal,
-    #[cfg(unix)]
-    terminate: tokio::signal::unix::Signal,
-}
+pub(super) struct Signals(mpsc::Receiver<()>);
 
 impl Signals {
     /// From now on these signals do not end the process by themselves.
@@ -19,10 +19,21 @@ impl Signals {
     #[cfg(unix)]
     pub(super) fn new() -> io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
-        Ok(Signals {
-            interrupt: signal(SignalKind::interrupt())?,
-            terminate: signal(SignalKind::terminate())?,
-        })
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let mut terminate = signal(SignalKind::terminate())?;
+        let (tx, signals) = Signals::channel();
+        tokio::spawn(async move {
+            loop {
+                tokio::select! {
+                    _ = interrupt.recv() => {}
+                    _ = terminate.recv() => {}
+                    () = tx.closed() => return,
+                }
+                // When many wait already, one more changes nothing.
+                let _full = tx.try_send(());
+            }
+        });
+        Ok(signals)
     }
 
     /// From now on these signals do not end the process by themselves.
@@ -31,22 +42,25 @@ impl Signals {
     /// When the system does not allow it.
     #[cfg(not(unix))]
     pub(super) fn new() -> io::Result<Self> {
-        Ok(Signals {})
+        let (tx, signals) = Signals::channel();
+        tokio::spawn(async move {
+            while tokio::signal::ctrl_c().await.is_ok() && !tx.is_closed() {
+                // When many wait already, one more changes nothing.
+                let _full = tx.try_send(());
+            }
+        });
+        Ok(signals)
+    }
+
+    /// Requests that come from elsewhere.
+    pub(super) fn channel() -> (mpsc::Sender<()>, Self) {
+        let (tx, rx) = mpsc::channel(WAITING);
+        (tx, Signals(rx))
     }
 
     /// Waits for the next one.
-    #[cfg(unix)]
     pub(super) async fn next(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
-        }
-    }
-
-    /// Waits for the next one.
-    #[cfg(not(unix))]
-    pub(super) async fn next(&mut self) {
-        if tokio::signal::ctrl_c().await.is_err() {
+        if self.0.recv().await.is_none() {
             std::future::pending::<()>().await;
         }
     }

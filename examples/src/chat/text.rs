@@ -1,9 +1,6 @@
 //! Text from other people, made safe to show.
 
-/// Characters that turn the direction of text, and so can make it read as something else.
-fn turns_direction(c: char) -> bool {
-    matches!(c, '\u{200e}' | '\u{200f}' | '\u{061c}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-}
+use tertulia::profile::turns_direction;
 
 /// The text without control characters and bidirectional overrides; a tab becomes a blank.
 #[must_use]
@@ -18,12 +15,6 @@ pub(super) fn clean(text: &str) -> String {
     text.chars().filter_map(shown).collect()
 }
 
-/// The text of a payload, whatever its bytes are.
-#[must_use]
-pub(super) fn of_payload(payload: &[u8]) -> String {
-    clean(&String::from_utf8_lossy(payload))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -34,6 +25,5 @@ mod tests {
         assert_eq!(clean("a\x1b[31mred\x07\r\nb"), "a[31mredb");
         assert_eq!(clean("exe\u{202e}gpj.\u{2066}x\u{2069}"), "exegpj.x");
         assert_eq!(clean("a\tb\u{9b}c\u{2028}d"), "a bcd");
-        assert_eq!(of_payload(&[b'a', 0xff, b'b']), "a\u{fffd}b");
     }
 }

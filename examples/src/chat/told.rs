@@ -8,7 +8,7 @@ use tertulia_core::engine::api::{Event, Who};
 use tertulia_core::id::{MessageId, PeerId};
 
 use super::line::COMMANDS;
-use super::text::{clean, of_payload};
+use super::text::clean;
 
 /// An event as it is written: its name and its fields.
 #[derive(Clone, Debug, PartialEq)]
@@ -49,7 +49,7 @@ impl Told {
         told("sent", json!({"id": id.to_string(), "room": room, "text": text, "to": to}))
     }
 
-    /// Somebody said something.
+    /// Somebody said something: the text as it was sent. Whatever shows it makes it safe to show.
     #[must_use]
     pub(super) fn message(batch: &Batch, message: &Received) -> Told {
         let fields = json!({
@@ -58,7 +58,7 @@ impl Told {
             "origin": hex(batch.origin()),
             "seq": message.id.seq,
             "room": clean(message.room.as_str()),
-            "text": of_payload(&message.payload),
+            "text": String::from_utf8_lossy(&message.payload),
             "direct": batch.is_direct(),
             "sent_at_ms": message.planned_us / 1000,
             "history": batch.is_history(),
@@ -150,7 +150,7 @@ impl Told {
                 };
                 told("neighbours", json!({"peers": all.iter().map(near).collect::<Vec<_>>()}))
             }
-            Event::Leader { leader, term } => {
+            Event::Leader { leader, term, .. } => {
                 told("leader", json!({"nick": clean(&leader.nick), "peer": hex(leader.peer), "term": term}))
             }
             Event::Gap { origin, from_seq, to_seq, .. } => {

@@ -1,8 +1,8 @@
 //! `tertulia new`: a private profile with a fresh secret.
 
-use std::fs::OpenOptions;
+use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use tertulia::crypto::GroupSecret;
@@ -34,21 +34,7 @@ impl NewOptions {
         let secret = GroupSecret::generate().map_err(|e| Failure::new(format!("new: {e}")))?;
         let text = text(&self.name, &secret);
         let shown = path.display();
-        let mut options = OpenOptions::new();
-        options.write(true).create_new(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut file = options.open(&path).map_err(|e| match e.kind() {
-            ErrorKind::AlreadyExists => Failure::usage(format!(
-                "{shown}: the file exists and is not overwritten; choose another with --output"
-            )),
-            _ => Failure::usage(format!(
-                "{shown}: the file cannot be written: {e}; choose another with --output"
-            )),
-        })?;
-        file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(|e| {
-            Failure::new(format!("{shown}: the file cannot be written: {e}; free some space"))
-        })?;
+        write_new(&path, |file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()))?;
         Ok(format!(
             "wrote {shown}, the private profile of the group \"{}\"\n\
              talk:    tertulia chat {shown}\n\
@@ -56,6 +42,31 @@ impl NewOptions {
             self.name
         ))
     }
+}
+
+/// Creates a file that only its owner may read and has `write` fill it; one that cannot be filled is removed.
+fn write_new(path: &Path, write: impl FnOnce(&mut File) -> std::io::Result<()>) -> Result<(), Failure> {
+    let shown = path.display();
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(path).map_err(|e| match e.kind() {
+        ErrorKind::AlreadyExists => Failure::usage(format!(
+            "{shown}: the file exists and is not overwritten; choose another with --output"
+        )),
+        _ => {
+            Failure::usage(format!("{shown}: the file cannot be written: {e}; choose another with --output"))
+        }
+    })?;
+    write(&mut file).map_err(|e| {
+        // What is there is of no use, and would be in the way of the next try.
+        let rest = match fs::remove_file(path) {
+            Ok(()) => String::new(),
+            Err(e) => format!(", and what was written cannot be removed: {e}"),
+        };
+        Failure::new(format!("{shown}: the file cannot be written: {e}{rest}; free some space"))
+    })
 }
 
 fn text(name: &str, secret: &GroupSecret) -> String {
@@ -110,7 +121,7 @@ mod tests {
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt;
-            assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+            assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         }
         let again = options.run().unwrap_err();
         assert_eq!(again.status, 2);
@@ -127,5 +138,21 @@ mod tests {
         for (name, file) in names {
             assert_eq!(slug(name), file);
         }
+    }
+
+    #[test]
+    fn what_could_not_be_written_is_not_in_the_way() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("p.toml");
+        let full = |file: &mut File| {
+            file.write_all(b"half")?;
+            Err(ErrorKind::StorageFull.into())
+        };
+        assert_eq!(write_new(&path, full).unwrap_err().status, 1);
+        assert!(!path.exists());
+        write_new(&path, |file| file.write_all(b"whole")).unwrap();
+        // What was there before stays.
+        assert_eq!(write_new(&path, full).unwrap_err().status, 2);
+        assert_eq!(fs::read(&path).unwrap(), b"whole");
     }
 }

@@ -35,12 +35,16 @@ mod tests {
     fn kinds_and_options_are_listed() {
         let text = plugins(&super::super::registry().unwrap());
         assert!(
-            text.contains(
-                "topology:\n  redundant-ring   retry = \"200ms\", stabilise = \"5s\", successors = 3\n"
-            ),
+            text.contains("  redundant-ring   retry = \"200ms\", stabilise = \"5s\", successors = 3\n"),
+            "{text}"
+        );
+        assert!(
+            text.contains("topology:\n  leader-star      election = { rule = \"ballot\" }, heartbeat"),
             "{text}"
         );
         assert!(text.contains("  tcp              advertise (not set), nodelay = true\n"), "{text}");
+        let udp = "  udp              advertise (not set), datagram = \"1200B\", resend = 5\n";
+        assert!(text.contains(udp), "{text}");
         assert!(text.contains("crypto:\n  noise            allow_plaintext = false\n"), "{text}");
         assert!(text.contains("  static           members = []\n"), "{text}");
         assert!(text.contains("store:\n  file\n  memory"), "{text}");

@@ -1,8 +1,8 @@
 //! What the programs here can choose from: everything that is shipped.
 
 use tertulia::registry::{Registry, RegistryError, built_in};
-use tertulia_topologies::ring;
-use tertulia_transports::{memory, tcp};
+use tertulia_topologies::{leader_star, ring};
+use tertulia_transports::{tcp, udp};
 
 /// A registry of all shipped plug-ins. A plug-in of your own is one more line.
 ///
@@ -15,12 +15,13 @@ pub fn registry() -> Result<Registry, RegistryError> {
         ring::RedundantConfig::default(),
         |config, ()| checked(config),
     )?;
-    all.transport
-        .add(tcp::KIND, tcp::Config::default(), |config, ()| Ok::<_, String>(tcp::build(&config)))?;
-    let hub = memory::Hub::default();
-    all.transport.add(memory::KIND, memory::Config::default(), move |config, ()| {
-        Ok::<_, String>(memory::build(&config, &hub))
+    all.topology.add(leader_star::KIND, leader_star::Config::default(), |config, ()| {
+        config.check().map(|()| leader_star::build(&config))
     })?;
+    // The transport `memory` joins members within one program: a chat has but one.
+    all.transport
+        .add(tcp::KIND, tcp::Config::default(), |config, ()| config.check().map(|()| tcp::build(&config)))?;
+    all.transport.add(udp::KIND, udp::Config::default(), |config, ()| udp::build(&config))?;
     Ok(all)
 }
 
@@ -64,10 +65,38 @@ mod tests {
                  write a number from 0 to 255",
             ),
             (
+                "leader",
+                "topology.heartbeat=501ms",
+                "option --set topology.heartbeat: topology.heartbeat: 501ms is not within 10ms to 500ms",
+            ),
+            (
                 "ring",
                 "transport.kind=tpc",
                 "option --set transport.kind: transport.kind: there is no transport `tpc`; \
-                 did you mean `tcp`? There are: memory, tcp",
+                 did you mean `tcp`? There are: tcp, udp",
+            ),
+            (
+                "ring",
+                "transport.kind=memory",
+                "option --set transport.kind: transport.kind: there is no transport `memory`; use one of `tcp`, `udp`",
+            ),
+            (
+                "ring",
+                "transport.advertise=host:99999",
+                "option --set transport.advertise: transport.advertise: `99999` is no port; \
+                 write HOST or HOST:PORT under which others reach this machine",
+            ),
+            (
+                "ring",
+                "node.join=udp://1.2.3.4:5",
+                "option --set node.join: node.join: cannot dial udp://1.2.3.4:5: `udp` is not the scheme of this transport, `tcp`; \
+                 write the address of a member as tcp://HOST:PORT",
+            ),
+            (
+                "ring",
+                "node.join=127.0.0.1:0",
+                "option --set node.join: node.join: cannot dial tcp://127.0.0.1:0: port 0 is no one's address; \
+                 write the address of a member as tcp://HOST:PORT",
             ),
         ];
         for (profile, set, line) in cases {
@@ -80,7 +109,9 @@ mod tests {
     fn one_line_changes_topology_transport_or_crypto() {
         let sets = [
             "topology.kind=redundant-ring",
-            "transport.kind=memory",
+            "topology.kind=leader-star",
+            "transport.nodelay=false",
+            "transport.kind=udp",
             "crypto.allow_plaintext=true",
             "codec.kind=json",
         ];

@@ -11,11 +11,13 @@
 //! | [`message`], [`parcel`], [`frame`] | what is said, what is signed, what goes over a link |
 //! | [`topology`] | the seam for plug-ins: my neighbours, and where a parcel goes next |
 //! | [`auth`] | the seam for digests, signatures and sealing |
+//! | [`ballot`] | who stood in an election, and the proof of who won it |
 //! | [`engine`] | delivery, roster, failure detector, dialling, joining |
 //! | [`config`], [`units`] | settings, and how durations and sizes are written |
 //! | [`time`], [`rng`], [`wire`] | a point in time, seeded draws, bounded reading and writing |
 
 pub mod auth;
+pub mod ballot;
 pub mod config;
 pub mod engine;
 pub mod frame;

@@ -7,6 +7,8 @@ use crate::wire::{Reader, WireError};
 
 /// Bytes of a message's header: kind, planned time, length of the room, length of the payload.
 pub const HEADER: usize = 2 + 8 + 1 + 4;
+/// Bytes of a payload at most, whatever `limits.message` says: what parcels and links have room for.
+pub const PAYLOAD_MAX: usize = 1 << 20;
 /// Bytes of a room's name at most.
 pub const ROOM_MAX: usize = 48;
 /// The room of a message that names none.

@@ -35,8 +35,8 @@ pub const HEADER: usize = 152;
 pub const SIGNATURE: usize = 64;
 /// Bytes of messages that one parcel gathers at most; one larger message stands alone.
 pub const BODY_TARGET: usize = 64 << 10;
-/// Bytes of a body at most, whatever `limits.message` says: sealing and message headers included.
-pub const BODY_MAX: usize = (16 << 20) + 4096;
+/// Bytes of a body at most: one message of the greatest size, its header, its room and what sealing adds.
+pub const BODY_MAX: usize = message::PAYLOAD_MAX + 4096;
 
 /// Whom a parcel is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -13,7 +13,7 @@ use bytes::Bytes;
 
 use crate::auth::Auth;
 use crate::config::Scope;
-use crate::id::{Peer, PeerId};
+use crate::id::{Incarnation, Peer, PeerId};
 use crate::peers::PeerTable;
 use crate::rng::NodeRng;
 use crate::time::Instant;
@@ -37,6 +37,28 @@ pub trait Topology: Send {
 
     /// What it looks like from here: for people, and for invariants.
     fn view(&self, peers: &PeerTable) -> View;
+
+    /// False while parcels of this node have nowhere to go: what is published to the group waits, within
+    /// `limits.pending`, until this is true again.
+    fn accepts(&self) -> bool {
+        true
+    }
+
+    /// Whether it knows one order of everybody's parcels.
+    fn order(&self) -> Order {
+        Order::Free
+    }
+}
+
+/// In which order messages of different origins are handed to the application.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// As they come.
+    Free,
+    /// As they come, and the topology is told of each by [`Input::Committed`].
+    Told,
+    /// The topology is told of each, and says with [`Outbox::deliver`] which come next.
+    Held,
 }
 
 /// What a topology needs from the layers around it.
@@ -73,6 +95,11 @@ impl Ctx<'_> {
 /// What a topology is told.
 #[derive(Clone, Debug)]
 pub enum Input<'a> {
+    /// What an earlier run of this node asked to be kept with [`Outbox::persist`]; told once, before anything else.
+    Restored {
+        /// The last that was kept.
+        slot: &'a Bytes,
+    },
     /// This node is the first of its group: it is a member from now on.
     Found,
     /// This node wants to become a member through `contact`, to which it is linked. The topology answers with
@@ -113,6 +140,15 @@ pub enum Input<'a> {
         from: Option<Peer>,
         /// First time or again. A duplicate travels nowhere: it is told for bookkeeping.
         novelty: Novelty,
+    },
+    /// A group parcel, one's own too, was taken in the order of its stream. Told to topologies that order alone.
+    Committed {
+        /// Who signed it.
+        origin: Peer,
+        /// The origin's run.
+        incarnation: Incarnation,
+        /// Its number in the origin's stream.
+        number: u64,
     },
     /// A neighbour had to pull a parcel that was only announced to it; eager would have served it better.
     Pulled {
@@ -158,6 +194,8 @@ pub enum Novelty {
 /// What a topology answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Act {
+    /// Keep this for the next run; frames of this topology that follow are sent only once it is safe.
+    Persist(Bytes),
     /// Send a frame of this topology.
     Send(Peer, Bytes),
     /// Send the parcel being routed.
@@ -181,8 +219,10 @@ pub enum Act {
     },
     /// All that leaving needs has been said.
     Left,
-    /// The leader changed.
-    Leader(PeerId, u64),
+    /// These come next, in this order, each stream up to a number. Each waits until the parcel is here.
+    Deliver(Vec<(PeerId, Incarnation, u64)>),
+    /// The leader changed: who, in which term, and the certificate that proves it, where there is one.
+    Leader(PeerId, u64, Bytes),
     /// Something that people should know is being waited for.
     Waiting(String),
     /// A documented message was sent (`true`) or received, for the log and `/trace`.
@@ -196,6 +236,12 @@ pub struct Outbox {
 }
 
 impl Outbox {
+    /// Keeps a few KiB for the next run of this node, in place of what was kept before. Frames of this topology sent
+    /// after it leave only once it is safe; should it not be kept, they are lost.
+    pub fn persist(&mut self, slot: Bytes) {
+        self.acts.push(Act::Persist(slot));
+    }
+
     /// Sends a frame of this topology on the control lane. Lost when there is no link.
     pub fn send(&mut self, to: Peer, body: Bytes) {
         self.acts.push(Act::Send(to, body));
@@ -241,9 +287,14 @@ impl Outbox {
         self.acts.push(Act::Left);
     }
 
-    /// The leader changed.
-    pub fn leader(&mut self, leader: PeerId, term: u64) {
-        self.acts.push(Act::Leader(leader, term));
+    /// The next deliveries, where the topology [orders](Topology::order) them.
+    pub fn deliver(&mut self, next: Vec<(PeerId, Incarnation, u64)>) {
+        self.acts.push(Act::Deliver(next));
+    }
+
+    /// The leader changed. `proof` is its encoded [certificate](crate::ballot::Certificate), empty without one.
+    pub fn leader(&mut self, leader: PeerId, term: u64, proof: Bytes) {
+        self.acts.push(Act::Leader(leader, term, proof));
     }
 
     /// Something is being waited for.

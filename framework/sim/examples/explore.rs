@@ -1,28 +1,21 @@
-//! Explores small groups: `explore ring1|ring2|mesh STRIDE ROUNDS [THREADS]`.
+//! Explores small groups: `explore ring1|ring2|mesh [EVERY] [PIECE/PIECES] [THREADS]`. `EVERY` 1 is the whole.
 
-use tertulia_core::topology::Topology;
-use tertulia_sim::conformance::FullMesh;
+mod groups;
+
+use groups::Group;
 use tertulia_sim::explore::{Explorer, explore};
-use tertulia_sim::invariants::ring_settled;
-use tertulia_topologies::ring::{Config, RedundantConfig, build};
 
-fn main() {
+fn main() -> Result<(), String> {
     let args: Vec<String> = std::env::args().skip(1).collect();
-    let number = |i: usize| args.get(i).and_then(|s| s.parse::<u64>().ok());
-    let (Some(kind), Some(stride), Some(rounds)) = (args.first(), number(1), number(2)) else {
-        println!("usage: explore ring1|ring2|mesh STRIDE ROUNDS [THREADS]");
-        return;
+    let Some(group) = args.first() else {
+        return Err("usage: explore ring1|ring2|mesh [EVERY] [PIECE/PIECES] [THREADS]".into());
     };
-    let mut explorer = Explorer { stride, rounds, ..Explorer::default() };
-    if kind != "mesh" {
-        explorer.settled.push(ring_settled);
-    }
-    let make = |_, _| -> Box<dyn Topology> {
-        match kind.as_str() {
-            "ring1" => build(Config::default()),
-            "ring2" => build(RedundantConfig { successors: 2, ..RedundantConfig::default() }),
-            _ => Box::new(FullMesh::default()),
-        }
-    };
-    println!("{}", explore(&explorer, number(3).unwrap_or(2) as usize, &make));
+    let group: Group = group.parse()?;
+    let every = args.get(1).and_then(|s| s.parse().ok()).unwrap_or(1);
+    let piece = args.get(2).and_then(|s| s.split_once('/'));
+    let piece = piece.and_then(|(i, n)| Some((i.parse().ok()?, n.parse().ok()?))).unwrap_or((0, 1));
+    let threads = args.get(3).and_then(|s| s.parse().ok()).unwrap_or(2);
+    let explorer = Explorer { piece, ..group.explorer(every) };
+    println!("{}", explore(&explorer, threads, &|seed, _| group.make(seed)));
+    Ok(())
 }

@@ -1,33 +1,35 @@
-//! Replays one seed of a campaign and prints what happens: `replay ring|mesh churn 17 [frames]`.
+//! Replays one run and prints what happens: a seed of a campaign, `replay ring|mesh churn 17 [frames]`, or a schedule
+//! of the explorer as it names it, `replay ring1 '3/17 JF 0@- 2@18' [frames]`.
 
-use tertulia_core::topology::Topology;
-use tertulia_sim::campaign::{Campaign, Faults, run_watched};
-use tertulia_sim::conformance::FullMesh;
-use tertulia_sim::invariants::ring_settled;
+mod groups;
+
+use groups::Group;
+use tertulia_sim::campaign::{self, Faults};
+use tertulia_sim::explore::run_schedule;
 use tertulia_sim::tap::Transcript;
-use tertulia_topologies::ring::{Config, RedundantConfig, build};
 
-fn main() {
-    let args: Vec<String> = std::env::args().skip(1).collect();
-    let [topology, kind, seed, ..] = &args[..] else {
-        println!("usage: replay ring|mesh calm|churn|lossy|partitions|freezes|everything SEED [frames]");
-        return;
-    };
-    let seed: u64 = seed.parse().unwrap_or(0);
-    let faults = Faults::named(kind).unwrap_or_default();
-    let mut plan = Campaign::varied(&faults, seed);
-    let ring = topology == "ring";
-    if ring {
-        plan.settled.push(ring_settled);
-    }
-    let make = |_| -> Box<dyn Topology> {
-        match 1 + (seed / 3 % 4) as u8 {
-            _ if !ring => Box::new(FullMesh::default()),
-            1 => build(Config::default()),
-            successors => build(RedundantConfig { successors, ..RedundantConfig::default() }),
+const USAGE: &str = "usage: replay ring|mesh calm|churn|lossy|partitions|freezes|everything SEED [frames]
+       replay ring1|ring2|mesh SCHEDULE [frames]";
+
+fn main() -> Result<(), String> {
+    let mut args: Vec<String> = std::env::args().skip(1).collect();
+    let frames = args.pop_if(|last| last == "frames").is_some();
+    let watch = Some(Box::new(Transcript { out: std::io::stdout(), frames }) as _);
+    match &args[..] {
+        [group, schedule] => {
+            let group: Group = group.parse()?;
+            let schedule = schedule.parse().map_err(|e| format!("{e}"))?;
+            let make = |seed, _| group.make(seed);
+            let (violations, _) = run_schedule(&group.explorer(1), &schedule, &make, watch);
+            violations.iter().for_each(|v| println!("{v}"));
         }
-    };
-    let transcript = Transcript { out: std::io::stdout(), frames: args.len() > 3 };
-    let run = run_watched(&plan, seed, &make, Some(Box::new(transcript)));
-    println!("{run}");
+        [group, kind, seed] => {
+            let group: Group = group.parse()?;
+            let seed: u64 = seed.parse().map_err(|e| format!("{seed}: {e}"))?;
+            let plan = group.plan(&Faults::named(kind).unwrap_or_default(), seed);
+            println!("{}", campaign::run_watched(&plan, seed, &|_| group.make(seed), watch));
+        }
+        _ => return Err(USAGE.into()),
+    }
+    Ok(())
 }

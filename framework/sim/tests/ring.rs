@@ -1,31 +1,23 @@
-//! The rings: suite, campaigns, small groups, planted bugs.
+//! The rings: suite, planted bugs.
+
+#[path = "../examples/groups/mod.rs"]
+mod groups;
 
 use std::time::Duration;
 
+use groups::Group;
 use tertulia_core::engine::Planted as Fault;
-use tertulia_core::topology::Topology;
-use tertulia_sim::campaign::{Campaign, Faults, run_many, seeds, seeds_to_catch};
+use tertulia_sim::campaign::{Campaign, Faults, seeds_to_catch};
 use tertulia_sim::conformance::topology;
-use tertulia_sim::explore::{Explorer, explore};
-use tertulia_sim::invariants::{Invariant, SETTLED, ring_settled};
 use tertulia_sim::planted::Plant;
-use tertulia_topologies::ring::{Config, Planted, RedundantConfig, build};
+use tertulia_topologies::ring::{Config, Planted, build};
 
-fn ring(successors: u8) -> Box<dyn Topology> {
-    match successors {
-        1 => build(Config::default()),
-        n => build(RedundantConfig { successors: n, ..RedundantConfig::default() }),
-    }
-}
-
-fn settled() -> Vec<Invariant> {
-    SETTLED.iter().copied().chain([ring_settled as Invariant]).collect()
-}
+const RINGS: Group = Group::Ring(None);
 
 fn conforms(successors: u8) {
     let options =
-        topology::Options { nodes: 8, seeds: 2, settled: settled(), ..topology::Options::default() };
-    let report = topology::topology(&|_| ring(successors), &options);
+        topology::Options { nodes: 8, seeds: 2, settled: RINGS.settled(), ..topology::Options::default() };
+    let report = topology::topology(&|seed| Group::Ring(Some(successors)).make(seed.into()), &options);
     println!("{report}");
     assert!(report.passed(), "{report}");
 }
@@ -40,67 +32,11 @@ fn the_redundant_ring_conforms() {
     conforms(3);
 }
 
-/// Rings of 3 to 12 members with 1 to 4 successors, latencies of all kinds.
-fn plan(faults: &Faults, seed: u64) -> Campaign {
-    let campaign = Campaign::varied(faults, seed);
-    Campaign { settled: settled(), nodes: campaign.nodes.min(12), ..campaign }
-}
-
-fn successors(seed: u64) -> u8 {
-    1 + (seed / 3 % 4) as u8
-}
-
-fn campaign(faults: &Faults) {
-    let outcome = run_many(0..seeds(50), 2, &|seed| plan(faults, seed), &|seed, _| ring(successors(seed)));
-    println!("{outcome}");
-    assert!(outcome.is_clean(), "{outcome}");
-}
-
-#[test]
-fn calm() {
-    campaign(&Faults::default());
-}
-
-#[test]
-fn churn() {
-    campaign(&Faults::churn());
-}
-
-#[test]
-fn lossy() {
-    campaign(&Faults::lossy());
-}
-
-#[test]
-fn partitions() {
-    campaign(&Faults::partitions());
-}
-
-#[test]
-fn freezes() {
-    campaign(&Faults::freezes());
-}
-
-#[test]
-fn everything() {
-    campaign(&Faults::everything());
-}
-
-#[test]
-fn small_rings_settle_whatever_the_order() {
-    let explorer = Explorer { stride: 8, settled: settled(), ..Explorer::default() };
-    for r in [1, 2] {
-        let found = explore(&explorer, 2, &|_, _| ring(r));
-        println!("{r} successors: {found}");
-        assert_eq!(found.failed, 0, "{found}");
-    }
-}
-
 #[test]
 fn bugs_put_into_the_ring_are_caught() {
     for planted in [Planted::DocumentedQuit, Planted::Chord2001Join] {
         let build_it = |_, _| build(Config { planted: Some(planted), ..Config::default() });
-        let plan = |seed| Campaign { settle: Duration::from_secs(20), ..plan(&Faults::churn(), seed) };
+        let plan = |seed| Campaign { settle: Duration::from_secs(20), ..RINGS.small(&Faults::churn(), seed) };
         let found = seeds_to_catch(0..50, &plan, &build_it);
         assert!(found.is_some(), "{planted:?} is not caught");
         if let Some((seeds, run)) = found {
@@ -120,8 +56,8 @@ fn bugs_put_into_the_engine_are_caught_over_a_ring() {
     ];
     for (plant, faults) in plants {
         let settle = Duration::from_secs(20);
-        let plan = |seed| Campaign { plant: Some(plant), settle, ..plan(&faults, seed) };
-        let found = seeds_to_catch(0..50, &plan, &|seed, _| ring(successors(seed)));
+        let plan = |seed| Campaign { plant: Some(plant), settle, ..RINGS.small(&faults, seed) };
+        let found = seeds_to_catch(0..50, &plan, &|seed, _| RINGS.make(seed));
         assert!(found.is_some(), "{plant:?} is not caught");
         if let Some((seeds, run)) = found {
             println!("{plant:?}: caught with {seeds} seeds\n{run}");

@@ -76,7 +76,8 @@ fn a_tree_of_a_thousand() {
     }
     let everybody: Vec<u32> = sim.members().collect();
     let complete = |sim: &Sim<'_>| {
-        sim.oracle().judge(sim.now(), &everybody, &Expect::default()).delivered == 3 * (u64::from(NODES) - 1)
+        sim.oracle().judge(sim.now(), &everybody, &Expect::default()).tally.delivered
+            == 3 * (u64::from(NODES) - 1)
     };
     assert!(sim.run_while(Duration::from_millis(100), Duration::from_secs(10), complete));
     println!("{} events, {} queued, {}", sim.counters().events, sim.queued(), sim.counters());

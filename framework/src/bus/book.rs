@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use bytes::Bytes;
 use tertulia_core::id::{Incarnation, PeerId};
 use tertulia_core::peers::Addr;
 use tokio::sync::watch;
@@ -17,6 +18,8 @@ pub(crate) type Book = Vec<(PeerId, Vec<Addr>)>;
 const RUN: &str = "run";
 /// The nick of the last run and when it was claimed.
 const CLAIM: &str = "claim";
+/// What the topology keeps.
+const SLOT: &str = "topology";
 
 /// Milliseconds since the Unix epoch.
 pub(crate) fn now_ms() -> u64 {
@@ -34,9 +37,22 @@ pub(crate) fn load(store: &dyn Store) -> Result<(Book, Option<String>), StoreErr
     Ok((members.into_iter().collect(), notice))
 }
 
+/// An item that a node can do without: one that is damaged is warned of, and taken for none.
+fn unless_damaged(store: &dyn Store, item: &'static str) -> Result<Option<Vec<u8>>, StoreError> {
+    let (bytes, notice) = match store.load(item) {
+        Ok(loaded) => (loaded.bytes, loaded.notice),
+        Err(StoreError::Damaged { path, .. }) => {
+            (None, Some(format!("{path} is damaged, and is begun anew")))
+        }
+        Err(error) => return Err(error),
+    };
+    notice.inspect(|notice| tracing::warn!("{notice}"));
+    Ok(bytes)
+}
+
 /// When `nick` was claimed: in an earlier run, when that had the same one, or now.
 pub(crate) fn claimed_at(store: &dyn Store, nick: &str) -> Result<u64, StoreError> {
-    if let Some(bytes) = store.load(CLAIM)?.bytes
+    if let Some(bytes) = unless_damaged(store, CLAIM)?
         && let Some((at, name)) = bytes.split_first_chunk()
         && name == nick.as_bytes()
     {
@@ -51,7 +67,7 @@ pub(crate) fn claimed_at(store: &dyn Store, nick: &str) -> Result<u64, StoreErro
 
 /// The run before this one, and how many parcels it published to the group; zero when it ended without saying.
 pub(crate) fn last_run(store: &dyn Store) -> Result<(Incarnation, u64), StoreError> {
-    let bytes = store.load(RUN)?.bytes.unwrap_or_default();
+    let bytes = unless_damaged(store, RUN)?.unwrap_or_default();
     let word =
         |at: usize| bytes.get(at..at + 8).and_then(|b| b.try_into().ok()).map_or(0, u64::from_be_bytes);
     Ok((Incarnation(word(0)), word(8)))
@@ -60,6 +76,23 @@ pub(crate) fn last_run(store: &dyn Store) -> Result<(Incarnation, u64), StoreErr
 /// Saves what [`last_run`] reads.
 pub(crate) fn save_run(store: &dyn Store, run: Incarnation, parcels: u64) -> Result<(), StoreError> {
     store.save(RUN, &[run.0.to_be_bytes(), parcels.to_be_bytes()].concat())
+}
+
+/// What the topology had kept last, if anything. A damaged copy is no reason to go back to the one before: what was
+/// promised on the strength of the last must not be forgotten.
+pub(crate) fn slot(store: &dyn Store) -> Result<Option<Bytes>, StoreError> {
+    let loaded = store.load(SLOT)?;
+    loaded.notice.inspect(|notice| tracing::warn!("{notice}"));
+    if loaded.older {
+        let remedy = "remove it and its `.old` to begin anew";
+        return Err(StoreError::Damaged { path: SLOT.into(), remedy });
+    }
+    Ok(loaded.bytes.map(Bytes::from))
+}
+
+/// Keeps what [`slot`] reads.
+pub(crate) fn save_slot(store: &dyn Store, slot: &[u8]) -> Result<(), StoreError> {
+    store.save(SLOT, slot)
 }
 
 /// Saves the address book whenever it changes, off the event loop; the last change is saved before this ends.
@@ -85,7 +118,7 @@ pub(crate) async fn keep(store: Arc<dyn Store>, mut changes: watch::Receiver<Boo
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::MemoryStore;
+    use crate::store::{FileStore, MemoryStore};
 
     #[tokio::test]
     async fn the_last_change_is_saved_before_the_end() {
@@ -110,6 +143,25 @@ mod tests {
     }
 
     #[test]
+    fn what_the_topology_keeps_is_never_an_older_copy() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = FileStore::new(folder.path());
+        assert_eq!(slot(&store).unwrap(), None);
+        save_slot(&store, b"first").unwrap();
+        save_slot(&store, b"second").unwrap();
+        assert_eq!(slot(&store).unwrap().as_deref(), Some(&b"second"[..]));
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            let open = std::fs::Permissions::from_mode(0o666);
+            std::fs::set_permissions(folder.path().join(SLOT), open).unwrap();
+            assert_eq!(slot(&store).unwrap().as_deref(), Some(&b"second"[..]), "told, and no damage");
+        }
+        std::fs::write(folder.path().join(SLOT), b"x").unwrap();
+        assert!(slot(&store).is_err());
+    }
+
+    #[test]
     fn a_nick_keeps_its_age() {
         let store = MemoryStore::default();
         let first = claimed_at(&store, "ana").unwrap();
@@ -117,5 +169,18 @@ mod tests {
         store.save(CLAIM, b"\0\0\0\0\0\0\0\x07ana").unwrap();
         assert_eq!(claimed_at(&store, "ana").unwrap(), 7);
         assert!(claimed_at(&store, "eva").unwrap() >= first);
+    }
+
+    #[test]
+    fn a_damaged_claim_or_run_is_begun_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = FileStore::new(folder.path());
+        for item in [CLAIM, RUN] {
+            std::fs::write(folder.path().join(item), "damaged").unwrap();
+        }
+        let claimed = claimed_at(&store, "ana").unwrap();
+        assert!(claimed > 0);
+        assert_eq!(claimed_at(&store, "ana").unwrap(), claimed);
+        assert_eq!(last_run(&store).unwrap(), (Incarnation(0), 0));
     }
 }

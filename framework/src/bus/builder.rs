@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tertulia_core::config::EngineConfig;
 use tertulia_core::engine::{Engine, Setup};
 use tertulia_core::id::{Incarnation, PeerId};
+use tertulia_core::message::PAYLOAD_MAX;
 use tertulia_core::peers::{Addr, NICK_MAX};
 use tertulia_core::topology::Topology;
 use tokio::sync::{Notify, mpsc, watch};
@@ -66,6 +67,7 @@ struct Remembered {
     /// The run before this one and the parcels that it published.
     before: (Incarnation, u64),
     book: Book,
+    slot: Option<bytes::Bytes>,
 }
 
 impl Builder {
@@ -231,10 +233,15 @@ impl Builder {
     /// # Errors
     /// When a part is missing or does not fit, the store cannot be used, or the address cannot be listened at.
     pub async fn start(self) -> Result<Node, StartError> {
+        super::memory::keep_freed();
         let group = self.group.ok_or_else(|| missing("group"))?;
         let topology = self.topology.ok_or_else(|| missing("topology"))?;
         let transport = self.transport.ok_or_else(|| missing("transport"))?;
         let crypto = self.crypto.ok_or_else(|| missing("crypto suite"))?;
+        if self.config.limits.message.bytes() > PAYLOAD_MAX {
+            let reason = format!("limits.message is more than the {PAYLOAD_MAX} bytes that a link carries");
+            return Err(StartError::new("unfit", reason, "lower limits.message"));
+        }
         let caps = transport.caps();
         if topology.needs().reliable && !(caps.reliable && caps.ordered) {
             let (topology, transport) = (topology.kind(), transport.scheme());
@@ -267,6 +274,7 @@ impl Builder {
             claimed_at: kept.claimed_at,
             addrs: vec![addr.as_str().into()],
             book: kept.book,
+            slot: kept.slot,
             before: kept.before,
             planted: None,
         });
@@ -300,6 +308,7 @@ impl Builder {
             entry: self.entry,
             discovery: self.discovery,
             remembered,
+            store: store.clone(),
             book,
         };
         tokio::spawn(async move {
@@ -307,8 +316,10 @@ impl Builder {
             let (outcome, parcels) = driver::run(parts).await;
             let saved =
                 tokio::task::spawn_blocking(move || book::save_run(&*store, incarnation, parcels)).await;
-            if !matches!(saved, Ok(Ok(()))) {
-                tracing::warn!(?saved, "how far this run came is not saved");
+            match saved {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => tracing::warn!(%error, "how far this run came is not saved"),
+                Err(error) => tracing::error!(%error, "how far this run came is not saved"),
             }
             if let Err(error) = keeper.await {
                 tracing::error!(%error, "the address book is not saved");
@@ -344,13 +355,14 @@ async fn remember(
         book::save_run(&*store, incarnation, 0).map_err(broken)?;
         let (book, notice) = book::load(&*store).map_err(broken)?;
         note(notice);
+        let slot = book::slot(&*store).map_err(broken)?;
         let nick = nick.unwrap_or_else(|| plain_nick(&identity.id()));
         if nick.is_empty() || nick.len() > NICK_MAX {
             let reason = format!("a nick has 1 to {NICK_MAX} bytes, `{nick}` has {}", nick.len());
             return Err(StartError::new("bad-nick", reason, "choose another with --nick"));
         }
         let claimed_at = book::claimed_at(&*store, &nick).map_err(broken)?;
-        Ok(Remembered { identity, incarnation, nick, claimed_at, before, book })
+        Ok(Remembered { identity, incarnation, nick, claimed_at, before, book, slot })
     };
     let read = tokio::task::spawn_blocking(read).await;
     read.map_err(|error| StartError::new("store", error.to_string(), "see the log"))?

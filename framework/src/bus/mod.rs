@@ -34,6 +34,7 @@ mod error;
 mod filter;
 mod hub;
 mod mailbox;
+mod memory;
 mod node;
 mod outgoing;
 mod request;

@@ -32,6 +32,15 @@ pub(crate) enum Phase {
     Gone,
 }
 
+/// Which bodies for the group the driver has a use for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wants {
+    Nothing,
+    /// Those that nothing more fits into.
+    Full,
+    Any,
+}
+
 /// The queue between publishers and the driver.
 #[derive(Debug)]
 pub(crate) struct Outgoing {
@@ -60,8 +69,8 @@ struct State {
     direct: BTreeMap<PeerId, Stream>,
     /// Recipients with something that waits, each once, in the order in which it began to.
     turns: VecDeque<PeerId>,
-    /// The driver sleeps and wants to know of group messages, of direct ones.
-    wants: (bool, bool),
+    /// What the driver, asleep, wants to know of: of the group's, and of direct messages.
+    wants: (Wants, bool),
     /// Publishers wait for room.
     waiting: usize,
 }
@@ -78,6 +87,15 @@ struct Stream {
 impl Stream {
     fn is_empty(&self) -> bool {
         self.forming.is_empty() && self.full.is_empty()
+    }
+
+    /// True when there is a body that is wanted.
+    fn has(&self, wants: Wants) -> bool {
+        match wants {
+            Wants::Nothing => false,
+            Wants::Full => !self.full.is_empty() || self.forming.len() >= BODY_TARGET,
+            Wants::Any => !self.is_empty(),
+        }
     }
 
     fn add(&mut self, len: usize, write: impl FnOnce(&mut Draft)) -> u64 {
@@ -106,7 +124,7 @@ impl Outgoing {
             group: Stream::default(),
             direct: BTreeMap::new(),
             turns: VecDeque::new(),
-            wants: (false, false),
+            wants: (Wants::Nothing, false),
             waiting: 0,
         };
         Outgoing { state: Mutex::new(state), limits, room: Notify::new(), driver }
@@ -152,9 +170,9 @@ impl Outgoing {
         };
         let seq = stream.add(len, |draft| draft.push(room, kind, planned_us, payload));
         state.bytes += len;
-        let wanted = if to.is_none() { state.wants.0 } else { state.wants.1 };
+        let wanted = if to.is_none() { state.group.has(state.wants.0) } else { state.wants.1 };
         if wanted {
-            state.wants = (false, false);
+            state.wants = (Wants::Nothing, false);
         }
         drop(guard);
         if wanted {
@@ -190,9 +208,17 @@ impl Outgoing {
         }
     }
 
-    /// The next body for the group.
-    pub(crate) fn take_group(&self) -> Option<Body> {
+    /// Bytes of the group's body that still grows; 0 when none does.
+    pub(crate) fn group_len(&self) -> usize {
+        self.state.lock().group.forming.len()
+    }
+
+    /// The next body for the group, if there is one that is wanted.
+    pub(crate) fn take_group(&self, wants: Wants) -> Option<Body> {
         let mut state = self.state.lock();
+        if !state.group.has(wants) {
+            return None;
+        }
         let draft = state.group.take()?;
         self.took(state, draft.len());
         Some(Body { to: None, draft })
@@ -223,10 +249,10 @@ impl Outgoing {
     }
 
     /// The driver goes to sleep: true when nothing waits that it could use. It is woken by what comes.
-    pub(crate) fn sleep(&self, group: bool, open: impl Fn(&PeerId) -> bool) -> bool {
+    pub(crate) fn sleep(&self, group: Wants, open: impl Fn(&PeerId) -> bool) -> bool {
         let mut state = self.state.lock();
-        let idle = (!group || state.group.is_empty()) && !state.turns.iter().any(open);
-        state.wants = if idle { (group, true) } else { (false, false) };
+        let idle = !state.group.has(group) && !state.turns.iter().any(open);
+        state.wants = if idle { (group, true) } else { (Wants::Nothing, false) };
         idle
     }
 

@@ -30,9 +30,9 @@ use snow::HandshakeState;
 use tertulia_core::wire::Reader;
 
 use super::claim::{self, CLAIM, Claim};
-use super::dh;
 use super::seal::{Aes, TAG};
 use super::wire::{self, ACCEPT, FINISH, REPLY, SUITE_NOISE};
+use super::{derive, dh};
 use crate::link::{
     Crypto, CryptoCheck, Handshake, HandshakeError, HandshakeParams, Opener, PROTOCOL, Refusal, Role, Sealer,
     Session, Step,
@@ -221,9 +221,13 @@ impl NoiseHandshake {
             Role::Initiator => (forth, back),
             Role::Responder => (back, forth),
         };
+        let both = zeroize::Zeroizing::new([forth, back].concat());
+        let transport_key =
+            derive(&both, "link transport", &[]).map_err(|_| HandshakeError::ours(Refusal::Internal))?;
         let key = |key| Aes::new(key).ok_or(HandshakeError::ours(Refusal::Internal));
         let (sealer, opener): (Box<dyn Sealer>, Box<dyn Opener>) =
             (Box::new(key(&ours)?), Box::new(key(&theirs)?));
-        Ok(Session { peer: claim.peer, incarnation: claim.incarnation, epoch: claim.epoch, sealer, opener })
+        let Claim { peer, incarnation, epoch, .. } = *claim;
+        Ok(Session { peer, incarnation, epoch, transport_key, sealer, opener })
     }
 }

@@ -205,6 +205,7 @@ impl PlainHandshake {
             peer: claim.peer,
             incarnation: claim.incarnation,
             epoch: claim.epoch,
+            transport_key: key(b"transport"),
             sealer: Box::new(sealer),
             opener: Box::new(opener),
         }

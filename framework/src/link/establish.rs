@@ -83,7 +83,8 @@ pub async fn establish(
     let result = timeout(limit, exchange(&mut wire, role, crypto, params)).await;
     match result {
         Ok(Ok(session)) => {
-            let RawLink { tx, rx, remote } = wire.raw;
+            let RawLink { mut tx, rx, remote } = wire.raw;
+            tx.established(&session.transport_key);
             Ok(Link { session, tx, rx, remote })
         }
         Ok(Err(error)) => Err(error),

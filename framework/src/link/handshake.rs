@@ -109,6 +109,9 @@ pub struct Session {
     pub incarnation: Incarnation,
     /// The other side's epoch.
     pub epoch: u64,
+    /// The same on both sides and known to nobody else: for messages of the transport's own
+    /// (see [`LinkTx::established`](super::LinkTx::established)).
+    pub transport_key: [u8; 32],
     /// Protects what we send.
     pub sealer: Box<dyn Sealer>,
     /// Opens what we receive.

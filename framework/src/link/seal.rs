@@ -8,7 +8,7 @@ pub struct SealError;
 /// Seals the records of one direction of one link, in place.
 ///
 /// Each number `seq` is used once per sealer, counted up from [`Session::FIRST`](super::Session::FIRST). On a
-/// stream it is not sent: both sides count. A datagram transport sends it with the record.
+/// stream it is not sent: both sides count. Over datagrams it stands before the record.
 pub trait Sealer: Send {
     /// Bytes that a seal adds at the end of a record.
     fn overhead(&self) -> usize;

@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 
 use async_trait::async_trait;
 
-use super::{Locator, RxBatch, TransportError, TxBatch};
+use super::{Locator, RxBatch, TransportCode, TransportError, TxBatch};
 
 /// What a transport promises of the records that it carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +27,18 @@ impl Caps {
     /// The length lets every ordinary parcel (at most 64 KiB and its header) travel in one record, so that it
     /// is neither cut nor put together again.
     pub const STREAM: Caps = Caps { reliable: true, ordered: true, max_record: 128 * 1024 };
+
+    /// Datagrams with records of at most `max_record` bytes, each of which may be lost, late or doubled.
+    #[must_use]
+    pub const fn datagram(max_record: usize) -> Caps {
+        Caps { reliable: false, ordered: false, max_record }
+    }
+
+    /// True when every record arrives, and in order: both sides can count them, and need not number them.
+    #[must_use]
+    pub const fn is_stream(&self) -> bool {
+        self.reliable && self.ordered
+    }
 }
 
 /// A way for records to travel: TCP, memory, ….
@@ -37,6 +49,18 @@ pub trait Transport: Send + Sync {
 
     /// What the links of this transport promise.
     fn caps(&self) -> Caps;
+
+    /// Checks what can be checked of an address to dial without asking anybody: the scheme, and how it is written.
+    ///
+    /// # Errors
+    /// When dialling it can never succeed.
+    fn check_dial(&self, to: &Locator) -> Result<(), TransportError> {
+        if to.scheme() == self.scheme() {
+            return Ok(());
+        }
+        let why = format!("`{}` is not the scheme of this transport, `{}`", to.scheme(), self.scheme());
+        Err(TransportError::new(TransportCode::BadAddress, format!("cannot dial {to}"), why))
+    }
 
     /// Opens a listener at an address.
     async fn listen(&self, at: &Locator) -> Result<Box<dyn Listener>, TransportError>;
@@ -83,6 +107,13 @@ pub trait LinkTx: Send {
     /// an error the link is unusable.
     fn poll_send(&mut self, cx: &mut Context<'_>, batch: &mut TxBatch)
     -> Poll<Result<usize, TransportError>>;
+
+    /// The handshake over this link is done; what is sent from here on are the link's own records.
+    ///
+    /// `key` is known to both ends and to nobody else: a transport with messages of its own, such as acknowledgements,
+    /// protects them with it. Messages of a handshake arrive once and in order on every transport; from here on a
+    /// transport need promise no more than its [`Caps`]. For most there is nothing to do.
+    fn established(&mut self, _key: &[u8; 32]) {}
 
     /// Ends the sending direction once everything handed over is on its way. The other side then reads what was
     /// sent and after it the end.

@@ -3,6 +3,7 @@
 use figment::error::{Actual, Kind};
 
 use super::error::ProfileError;
+use super::layers::PLUGINS;
 use super::near;
 use super::origins::Origins;
 use super::ranges;
@@ -17,7 +18,9 @@ pub(crate) fn explain(error: &figment::Error, table: &str, origins: &Origins) ->
                 path.push(name);
             }
             let what = if path.len() == 1 { "unknown table" } else { "unknown key" };
-            (what.to_owned(), near::remedy(name, known.iter().copied()))
+            // Which plug-in it is stands beside the plug-in's own options.
+            let kind = PLUGINS.contains(&table).then_some("kind");
+            (what.to_owned(), near::remedy(name, kind.into_iter().chain(known.iter().copied())))
         }
         Kind::UnknownVariant(name, known) => {
             (format!("`{name}` is no value of this key"), near::remedy(name, known.iter().copied()))

@@ -68,10 +68,16 @@ fn typed(value: &Value, default: Option<&Value>) -> Value {
         },
         Some(Value::Array(..)) => match parsed {
             Some(list @ Value::Array(..)) => list,
-            _ => Value::from(text.split(',').map(|item| item.trim().to_owned()).collect::<Vec<_>>()),
+            Some(Value::String(_, quoted)) => list(&quoted),
+            _ => list(text),
         },
         _ => parsed.unwrap_or_else(|| value.clone()),
     }
+}
+
+/// The parts of `text` between commas.
+fn list(text: &str) -> Value {
+    Value::from(text.split(',').map(|item| item.trim().to_owned()).collect::<Vec<_>>())
 }
 
 /// `text` as one TOML value.
@@ -100,6 +106,13 @@ pub(super) fn overlay(
     let layer: Dict = layer.extract().map_err(Box::new)?;
     let merged = merge(&base, layer, origins)?;
     for setting in settings {
+        for (at, _) in setting.key.match_indices('.') {
+            // A value that becomes a table by this setting is no longer what was written before.
+            let above = &setting.key[..at];
+            if base.find_value(above).is_ok_and(|value| value.as_dict().is_none()) {
+                origins.note(above, setting.place.clone());
+            }
+        }
         origins.note(&setting.key, setting.place.clone());
     }
     Ok(merged)

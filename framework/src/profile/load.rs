@@ -1,5 +1,6 @@
 //! Reads all sources of a profile, in order, and checks what comes of it.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -11,8 +12,10 @@ use super::error::{Place, ProfileError};
 use super::layers::{merge, overlay};
 use super::origins::Origins;
 use super::secret::SecretText;
+use super::show::TABLES;
 use super::sources::{Base, Shipped, Sources};
-use super::{Profile, address, explain, near, ranges, tables};
+use super::{Profile, address, explain, filter, near, ranges, tables};
+use crate::files;
 
 /// The largest profile or secret file that is read.
 const FILE_MAX: u64 = 1 << 20;
@@ -34,6 +37,7 @@ pub(super) fn load(sources: &Sources) -> Result<Profile, ProfileError> {
     let defaults = Value::from(built_in.extract::<Dict>().map_err(|e| wrong(&e, &origins))?);
     let from_file = Figment::from(Toml::string(&file.text)).extract::<Dict>();
     let from_file = from_file.map_err(|e| wrong(&e, &origins))?;
+    tables_only(&from_file, &origins)?;
     // The file's places stand already: what merging forgets about lower layers must not be theirs.
     let mut figment =
         merge(&built_in, from_file, &mut Origins::default()).map_err(|e| wrong(&e, &origins))?;
@@ -46,7 +50,22 @@ pub(super) fn load(sources: &Sources) -> Result<Profile, ProfileError> {
     ranges::check(&profile)?;
     profile.secret = Some(secret(&profile, file.folder.as_deref())?);
     check_node(&profile)?;
+    filter::check(&profile.log.filter)
+        .map_err(|(reason, remedy)| profile.error("log.filter", reason, remedy))?;
     Ok(profile)
+}
+
+/// Refuses a list in a table's place, which would be read as the table's values in their order.
+fn tables_only(values: &Dict, origins: &Origins) -> Result<(), ProfileError> {
+    match values.iter().find(|(key, value)| TABLES.contains(&key.as_str()) && value.as_array().is_some()) {
+        None => Ok(()),
+        Some((key, _)) => Err(ProfileError::new(
+            origins.of(key),
+            key,
+            "a list where a table is expected",
+            format!("write it as a [{key}]"),
+        )),
+    }
 }
 
 /// The text of the profile that was asked for.
@@ -97,17 +116,12 @@ fn known(name: &str, shipped: &[Shipped]) -> String {
 
 /// Reads a small text file.
 fn read_text(path: &Path) -> Result<String, String> {
-    let meta = std::fs::metadata(path).map_err(|e| match e.kind() {
-        std::io::ErrorKind::NotFound => "there is no such file".to_owned(),
+    let bytes = files::read(path, FILE_MAX).map_err(|e| match e.kind() {
+        ErrorKind::NotFound => "there is no such file".to_owned(),
+        ErrorKind::IsADirectory | ErrorKind::InvalidInput | ErrorKind::FileTooLarge => e.to_string(),
         _ => format!("the file cannot be read: {e}"),
     })?;
-    if meta.is_dir() {
-        return Err("this is a folder, not a file".into());
-    }
-    if meta.len() > FILE_MAX {
-        return Err(format!("a file of {} bytes; at most {FILE_MAX} are read", meta.len()));
-    }
-    std::fs::read_to_string(path).map_err(|e| format!("the file cannot be read: {e}"))
+    String::from_utf8(bytes).map_err(|_| "the file is no UTF-8 text".to_owned())
 }
 
 /// The secret from the profile or its file: exactly one of both.
@@ -145,6 +159,10 @@ fn check_node(profile: &Profile) -> Result<(), ProfileError> {
     }
     if let Some(reason) = profile.node.nick.as_deref().and_then(tables::nick_problem) {
         return Err(profile.error("node.nick", reason, "choose another nick"));
+    }
+    // An empty name is the current folder, and nobody means to leave a key there.
+    if profile.node.data_dir.as_deref().is_some_and(|folder| folder.as_os_str().is_empty()) {
+        return Err(profile.error("node.data_dir", "the folder's name is empty", "name a folder"));
     }
     let example = "write for example tcp://192.0.2.7:4711";
     address::check(&profile.node.listen).map_err(|reason| profile.error("node.listen", reason, example))?;

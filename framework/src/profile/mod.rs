@@ -13,6 +13,7 @@
 pub mod address;
 mod error;
 mod explain;
+mod filter;
 mod layers;
 mod load;
 pub mod near;
@@ -45,6 +46,7 @@ pub use show::{PluginDefaults, show, toml_text};
 pub use sources::{DEFAULT_PROFILE, Shipped, Sources};
 pub use tables::{
     GROUP_MAX, GroupTable, LogTable, NICK_MAX, NodeTable, PluginTable, group_problem, nick_problem,
+    turns_direction,
 };
 
 /// Everything that a member is told before it starts.

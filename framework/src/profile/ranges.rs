@@ -2,6 +2,7 @@
 
 use figment::value::Value;
 use tertulia_core::config::Scope;
+use tertulia_core::message;
 use tertulia_core::units::{Size, Span};
 
 use super::Profile;
@@ -47,7 +48,7 @@ pub(super) const RANGES: &[(&str, Range)] = &[
     ("roster.rejoin", Time(ms(100), s(3600))),
     ("history.keep", Count(0, 10_000_000)),
     ("history.keep_bytes", Bytes(KIB64, Size::mib(16 * 1024))),
-    ("limits.message", Bytes(Size(256), Size::mib(16))),
+    ("limits.message", Bytes(Size(256), Size(message::PAYLOAD_MAX as u64))),
     ("limits.pending", Bytes(KIB64, GIB)),
     ("limits.ahead", Bytes(KIB64, GIB)),
     ("limits.links", Count(2, 65_536)),

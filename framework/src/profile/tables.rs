@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use figment::value::Dict;
 use serde::{Deserialize, Serialize};
+pub use tertulia_core::peers::NICK_MAX;
 
 use super::secret::SecretText;
 
@@ -51,7 +52,7 @@ impl Default for NodeTable {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LogTable {
-    /// What is logged, for example `warn` or `tertulia=debug`.
+    /// What is logged: levels, and levels of parts, for example `warn` or `warn,tertulia=debug`.
     pub filter: String,
     /// A file to log to instead of standard error.
     pub file: Option<PathBuf>,
@@ -84,14 +85,13 @@ impl PluginTable {
 /// What is wrong with a nick, if anything: it must fit a line and be one word, so that `/msg NICK TEXT` is clear.
 #[must_use]
 pub fn nick_problem(nick: &str) -> Option<String> {
-    let count = nick.chars().count();
-    let odd = |c: &char| c.is_control() || c.is_whitespace() || is_bidi(*c);
-    if count == 0 {
+    let odd = |c: &char| c.is_control() || c.is_whitespace() || misleads(*c);
+    if nick.is_empty() {
         Some("a nick has at least one character".into())
-    } else if count > NICK_MAX {
-        Some(format!("a nick of {count} characters; at most {NICK_MAX} fit"))
+    } else if nick.len() > NICK_MAX {
+        Some(format!("a nick of {} bytes; at most {NICK_MAX} fit", nick.len()))
     } else if nick.chars().find(odd).is_some() {
-        Some("a nick is one word without blanks or control characters".into())
+        Some("a nick is one word without blanks, control or invisible characters".into())
     } else if nick.starts_with('/') {
         Some("a nick does not begin with `/`".into())
     } else {
@@ -106,22 +106,37 @@ pub fn group_problem(name: &str) -> Option<String> {
         Some("the group has no name".into())
     } else if name.len() > GROUP_MAX {
         Some(format!("a name of {} bytes; at most {GROUP_MAX} fit", name.len()))
-    } else if name.chars().any(|c| c.is_control() || is_bidi(c)) {
-        Some("control characters in the group's name".into())
+    } else if name.chars().any(|c| c.is_control() || misleads(c)) {
+        Some("control or invisible characters in the group's name".into())
     } else {
         None
     }
 }
 
-/// The longest nick, in characters.
-pub const NICK_MAX: usize = 32;
-
 /// The longest group name, in bytes.
 pub const GROUP_MAX: usize = 64;
 
-/// Characters that turn the direction of text and so can make a name look like another.
-fn is_bidi(c: char) -> bool {
+/// Characters that make a name look like another: those that turn the direction of text, and those that cannot be seen
+/// (`Default_Ignorable_Code_Point` of Unicode 16, and the blank Braille pattern).
+fn misleads(c: char) -> bool {
+    turns_direction(c) || is_unseen(c)
+}
+
+/// Characters that turn the direction of text and so can make it look like another.
+#[must_use]
+pub fn turns_direction(c: char) -> bool {
     matches!(c, '\u{200e}' | '\u{200f}' | '\u{061c}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+fn is_unseen(c: char) -> bool {
+    matches!(
+        c,
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}'
+            | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}'
+            | '\u{ffa0}' | '\u{fff0}'..='\u{fff8}' | '\u{1bca0}'..='\u{1bca3}'
+            | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}'
+    )
 }
 
 #[cfg(test)]
@@ -130,10 +145,18 @@ mod tests {
 
     #[test]
     fn nicks() {
-        for good in ["maria", "m", "José", "x-1_2", "日本"] {
+        for good in ["maria", "m", "José", "x-1_2", "日本", &"ж".repeat(NICK_MAX / 2)] {
             assert_eq!(nick_problem(good), None, "{good}");
         }
-        for bad in ["", "two words", "a\tb", "/quit", "a\u{202e}b", &"x".repeat(33)] {
+        for unseen in
+            ['\u{ad}', '\u{200b}', '\u{200d}', '\u{2060}', '\u{3164}', '\u{fe0f}', '\u{e0041}', '\u{2800}']
+        {
+            assert!(nick_problem(&format!("ana{unseen}")).is_some(), "{unseen:?}");
+            assert!(group_problem(&format!("ana{unseen}")).is_some(), "{unseen:?}");
+        }
+        for bad in
+            ["", "two words", "a\tb", "/quit", "a\u{202e}b", &"x".repeat(NICK_MAX + 1), &"ж".repeat(20)]
+        {
             assert!(nick_problem(bad).is_some(), "{bad:?}");
         }
     }

@@ -62,6 +62,8 @@ fn text_needs_no_quotes_and_numbers_stay_numbers() {
     assert_eq!(load("history.keep=5").unwrap().history.keep, 5);
     assert_eq!(load("history.keep_bytes=4MiB").unwrap().history.keep_bytes, Size::mib(4));
     assert_eq!(load("node.join=[\"a:1\"]").unwrap().node.join, ["a:1"]);
+    assert_eq!(load("node.join=\"a:1\"").unwrap().node.join, ["a:1"]);
+    assert_eq!(load("node.join='a:1, b:2'").unwrap().node.join, ["a:1", "b:2"]);
     assert_eq!(load("node.nick=true").unwrap().node.nick.as_deref(), Some("true"));
     let odd = load("topology.hops=1\nx=2").unwrap();
     assert_eq!(odd.topology.options["hops"].as_str(), Some("1\nx=2"));
@@ -154,7 +156,11 @@ fn bad_profiles_are_told_in_one_line() {
         ),
         (
             "[limits]\nmessage = \"1GiB\"\n",
-            "p.toml:5: limits.message: 1GiB is out of range; write a size from \"256B\" to \"16MiB\"",
+            "p.toml:5: limits.message: 1GiB is out of range; write a size from \"256B\" to \"1MiB\"",
+        ),
+        (
+            "[limits]\nmessage = \"1025KiB\"\n",
+            "p.toml:5: limits.message: 1025KiB is out of range; write a size from \"256B\" to \"1MiB\"",
         ),
         (
             "[limits]\npending = \"64KiB\"\n",
@@ -178,7 +184,7 @@ fn bad_profiles_are_told_in_one_line() {
         ),
         (
             "[node]\nnick = \"a b\"\n",
-            "p.toml:5: node.nick: a nick is one word without blanks or control characters; choose another nick",
+            "p.toml:5: node.nick: a nick is one word without blanks, control or invisible characters; choose another nick",
         ),
         (
             "[node]\nlisten = \"here\"\n",
@@ -192,6 +198,8 @@ fn bad_profiles_are_told_in_one_line() {
             "secret_file = \"x\"\n",
             "p.toml:4: group.secret_file: both `secret` and `secret_file` are set; remove one of them",
         ),
+        ("[node]\ndata_dir = \"\"\n", "p.toml:5: node.data_dir: the folder's name is empty; name a folder"),
+        ("[log]\nfilter = \"debgu\"\n", "p.toml:5: log.filter: `debgu` is no level; did you mean `debug`?"),
         (
             "[policy]\nkind = \"closed\"\n",
             "p.toml:5: policy.kind: the only policy is `open`, without options; write kind = \"open\"",
@@ -200,6 +208,20 @@ fn bad_profiles_are_told_in_one_line() {
     for (text, line) in cases {
         let error = Profile::load(&sources(text)).unwrap_err().to_string();
         assert_eq!(&error, line, "{text}");
+    }
+}
+
+#[test]
+fn a_list_is_no_table() {
+    for (text, line) in [
+        ("group = [1, 2]\n", "p.toml:1: group: a list where a table is expected; write it as a [group]"),
+        (
+            "[[node]]\nnick = \"x\"\n",
+            "p.toml:1: node: a list where a table is expected; write it as a [node]",
+        ),
+    ] {
+        let error = Profile::load(&Sources::new(&[]).text("p.toml", text)).unwrap_err().to_string();
+        assert_eq!(error, line);
     }
 }
 
@@ -252,6 +274,10 @@ fn errors_name_the_variable_or_the_option() {
         set("detector.intervall=1s"),
         "option --set detector.intervall: detector.intervall: unknown key; did you mean `interval`?"
     );
+    assert_eq!(
+        set("group.name.x=1"),
+        "option --set group.name.x: group.name: a table where text is expected; write it in double quotes"
+    );
     assert_eq!(set("detector.interval"), "option --set: there is no `=` in it; write --set table.key=value");
     assert_eq!(
         set("interval=1s"),
@@ -291,6 +317,11 @@ fn missing_files_are_told_with_what_there_is() {
     let folder = tempfile::tempdir().unwrap();
     let error = load(folder.path().to_str().unwrap());
     assert!(error.ends_with(": this is a folder, not a file; give the path of a profile"), "{error}");
+    let error = load("/dev/null");
+    assert_eq!(error, "/dev/null: this is no regular file; give the path of a profile");
+    let zeros = sources("").set("group.secret_file=/dev/zero").unwrap();
+    let error = Profile::load(&zeros).unwrap_err().to_string();
+    assert!(error.contains("group.secret_file: /dev/zero: this is no regular file; "), "{error}");
     assert!(Profile::load(&Sources::new(shipped())).is_ok(), "the default is shipped");
     let ticket = Sources::new(&[]).ticket("tertulia1:AAAA").unwrap_err().to_string();
     assert_eq!(

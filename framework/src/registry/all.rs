@@ -11,7 +11,7 @@ use super::seam::{RegistryError, Seam};
 use crate::codec::{self, Codec, Json, Postcard};
 use crate::crypto::{noise, plain};
 use crate::discovery::{self, Discovery, Fixed, FixedConfig, Local, LocalConfig, runtime_dir};
-use crate::link::{Crypto, CryptoCheck, Transport};
+use crate::link::{Crypto, CryptoCheck, Locator, Transport};
 use crate::profile::{Profile, ProfileError};
 use crate::store::{self, FileStore, MemoryStore, Store, StorePlace, data_home};
 
@@ -83,7 +83,8 @@ impl Registry {
     /// The line to correct.
     pub fn check(&self, profile: &Profile) -> Result<(), ProfileError> {
         self.topology.build(profile, &())?;
-        self.transport.build(profile, &())?;
+        let transport = self.transport.build(profile, &())?;
+        check_join(profile, &*transport)?;
         self.crypto.build(profile, &())?;
         self.build_codec(profile)?;
         self.build_discovery(profile, GroupId::default())?;
@@ -188,6 +189,20 @@ pub fn built_in() -> Result<Registry, RegistryError> {
             ok::<Arc<dyn Store>>(Arc::new(MemoryStore::default()))
         })?;
     Ok(all)
+}
+
+/// Refuses members' addresses that the transport can never dial, rather than to try them for long.
+fn check_join(profile: &Profile, transport: &dyn Transport) -> Result<(), ProfileError> {
+    for join in &profile.node.join {
+        let checked = Locator::parse_or(transport.scheme(), join)
+            .map_err(|error| error.to_string())
+            .and_then(|at| transport.check_dial(&at).map_err(|error| error.reason().to_string()));
+        checked.map_err(|reason| {
+            let remedy = format!("write the address of a member as {}://HOST:PORT", transport.scheme());
+            profile.error("node.join", reason, remedy)
+        })?;
+    }
+    Ok(())
 }
 
 fn ok<T>(plugin: T) -> Result<T, std::convert::Infallible> {

@@ -279,6 +279,11 @@ mod tests {
                 "[topology]\nkind = \"ring\"\nsucessors = 2\n",
                 "p.toml:6: topology.sucessors: unknown key; did you mean `successors`?",
             ),
+            ("[topology]\nkid = \"ring\"\n", "p.toml:5: topology.kid: unknown key; did you mean `kind`?"),
+            (
+                "[topology]\ncolour = 2\n",
+                "p.toml:5: topology.colour: unknown key; use one of `kind`, `successors`, `ping`",
+            ),
             (
                 "[topology]\nsuccessors = \"two\"\n",
                 "p.toml:5: topology.successors: the text \"two\" where a whole number is expected; write it as a plain number without quotes",

@@ -2,7 +2,10 @@
 
 use std::ffi::OsString;
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+
+use crate::files;
 
 /// Numbers that are tried before giving up.
 const NUMBERS: u32 = 1024;
@@ -82,6 +85,11 @@ impl DataDir {
         };
         create(path).map_err(|e| io(path, &e))?;
         let file = path.join("lock");
+        // Opening a pipe would wait for ever.
+        match fs::symlink_metadata(&file).and_then(|meta| files::regular(&meta)) {
+            Err(e) if e.kind() != ErrorKind::NotFound => return Err(io(&file, &e)),
+            _ => {}
+        }
         let lock = OpenOptions::new()
             .create(true)
             .write(true)
@@ -187,5 +195,14 @@ mod tests {
         fs::write(home.path().join("x"), "").unwrap();
         let error = DataDir::explicit(&home.path().join("x")).unwrap_err().to_string();
         assert!(error.contains("--data-dir"), "{error}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_pipe_for_a_lock_is_an_error() {
+        let home = tempfile::tempdir().unwrap();
+        files::tests::pipe(&home.path().join("lock"));
+        let error = DataDir::explicit(home.path()).unwrap_err().to_string();
+        assert!(error.contains("lock: this is no regular file; choose another"), "{error}");
     }
 }

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use super::{DataDir, DataDirError, ITEM_MAX, Loaded, Store, StoreError, kind};
+use crate::files;
 
 const MAGIC: &[u8; 8] = b"tertuli1";
 const SUM: usize = 32;
@@ -77,17 +78,22 @@ impl Store for FileStore {
 
     fn load(&self, item: &'static str) -> Result<Loaded, StoreError> {
         let (path, old) = (self.path(item, ""), self.path(item, ".old"));
-        let newest = read(&path)?;
+        let (newest, open) = read(&path)?;
         if let Copy::Whole(bytes) = newest {
-            return Ok(Loaded { bytes: Some(bytes), notice: None });
+            // Not needed, but others shall not get at the copy before it either.
+            let before = read(&old).ok().and_then(|(_, open)| open);
+            return Ok(Loaded { bytes: Some(bytes), older: false, notice: open.or(before) });
         }
-        match (newest, read(&old)?) {
+        let (before, open) = read(&old)?;
+        match (newest, before) {
             // A crash between the two renames: the save was not finished, so nothing was promised.
-            (Copy::Missing, Copy::Whole(bytes)) => Ok(Loaded { bytes: Some(bytes), notice: None }),
+            (Copy::Missing, Copy::Whole(bytes)) => {
+                Ok(Loaded { bytes: Some(bytes), older: false, notice: open })
+            }
             (_, Copy::Whole(bytes)) => {
                 let notice =
                     format!("{} is damaged; the copy before it, {}, is used", path.display(), old.display());
-                Ok(Loaded { bytes: Some(bytes), notice: Some(notice) })
+                Ok(Loaded { bytes: Some(bytes), older: true, notice: Some(notice) })
             }
             (Copy::Missing, Copy::Missing) => Ok(Loaded::default()),
             _ => Err(StoreError::Damaged {
@@ -107,7 +113,7 @@ impl Store for FileStore {
         whole.extend_from_slice(&sum(bytes));
         whole.extend_from_slice(bytes);
         write_synced(&new, &whole).map_err(|e| io(&new, &e))?;
-        match read(&path)? {
+        match read(&path)?.0 {
             // Only a whole copy may take the place of the one before it.
             Copy::Whole(_) => fs::rename(&path, &old).map_err(|e| io(&path, &e))?,
             Copy::Damaged | Copy::Missing => {}
@@ -125,22 +131,48 @@ fn io(path: &Path, error: &std::io::Error) -> StoreError {
     StoreError::Io { path: path.display().to_string(), reason: error.to_string() }
 }
 
-fn read(path: &Path) -> Result<Copy, StoreError> {
-    let file = match File::open(path) {
-        Ok(file) => file,
-        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(Copy::Missing),
+fn read(path: &Path) -> Result<(Copy, Option<String>), StoreError> {
+    // Nobody but this program puts anything here: a link is as odd as a pipe, which would wait for ever.
+    let meta = match fs::symlink_metadata(path) {
+        Ok(meta) => meta,
+        Err(e) if e.kind() == ErrorKind::NotFound => return Ok((Copy::Missing, None)),
         Err(e) => return Err(io(path, &e)),
     };
+    files::regular(&meta).map_err(|e| io(path, &e))?;
+    let file = File::open(path).map_err(|e| io(path, &e))?;
+    let notice = close(path, &file).map_err(|e| io(path, &e))?;
     let most = MAGIC.len() + SUM + ITEM_MAX;
     let mut whole = Vec::new();
     file.take(most as u64 + 1).read_to_end(&mut whole).map_err(|e| io(path, &e))?;
     let body = whole.strip_prefix(MAGIC.as_slice()).and_then(|rest| rest.split_at_checked(SUM));
-    Ok(match body {
+    let copy = match body {
         Some((check, bytes)) if bytes.len() <= ITEM_MAX && sum(bytes).as_slice() == check => {
             Copy::Whole(bytes.to_vec())
         }
         _ => Copy::Damaged,
-    })
+    };
+    Ok((copy, notice))
+}
+
+/// Takes from others what they may do with a file; says so when that was anything.
+#[cfg(unix)]
+fn close(path: &Path, file: &File) -> std::io::Result<Option<String>> {
+    use std::os::unix::fs::PermissionsExt;
+    let mode = file.metadata()?.permissions().mode() & 0o777;
+    if mode & 0o077 == 0 {
+        return Ok(None);
+    }
+    file.set_permissions(fs::Permissions::from_mode(mode & 0o700))?;
+    Ok(Some(format!(
+        "{} was open to other users (mode {mode:o}) and is its owner's alone from now on; if one of them may have \
+         read or changed it, remove it to begin anew",
+        path.display()
+    )))
+}
+
+#[cfg(not(unix))]
+fn close(_: &Path, _: &File) -> std::io::Result<Option<String>> {
+    Ok(None)
 }
 
 /// Writes a file that only its owner may read, and waits until it is on the disk.
@@ -203,7 +235,7 @@ mod tests {
             fs::write(&path, &whole[..cut]).unwrap();
             let loaded = store.load("item").unwrap();
             assert_eq!(loaded.bytes.as_deref(), Some(b"first".as_slice()), "torn at {cut}");
-            assert!(loaded.notice.unwrap().contains("is damaged"));
+            assert!(loaded.older && loaded.notice.unwrap().contains("is damaged"));
         }
         for at in 0..whole.len() {
             let mut bad = whole.clone();
@@ -216,7 +248,10 @@ mod tests {
             );
         }
         store.save("item", b"third").unwrap();
-        assert_eq!(store.load("item").unwrap(), Loaded { bytes: Some(b"third".to_vec()), notice: None });
+        assert_eq!(
+            store.load("item").unwrap(),
+            Loaded { bytes: Some(b"third".to_vec()), older: false, notice: None }
+        );
         fs::write(&path, b"x").unwrap();
         assert_eq!(bytes(&store), Some(b"first".to_vec()), "a damaged copy never replaced the whole one");
     }
@@ -242,5 +277,43 @@ mod tests {
         fs::write(folder.path().join("item"), b"garbage").unwrap();
         let error = store.load("item").unwrap_err().to_string();
         assert!(error.contains("damaged") && error.contains("remove it to begin anew"), "{error}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn pipes_devices_and_links_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = FileStore::new(folder.path());
+        let path = folder.path().join("item");
+        let refused = || {
+            let error = store.load("item").unwrap_err().to_string();
+            assert!(error.contains("this is no regular file"), "{error}");
+            assert!(store.save("item", b"x").is_err());
+            fs::remove_file(&path).unwrap();
+        };
+        files::tests::pipe(&path);
+        refused();
+        std::os::unix::fs::symlink("/dev/zero", &path).unwrap();
+        refused();
+        store.save("item", b"x").unwrap();
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_was_open_to_others_is_closed_and_told() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let store = FileStore::new(folder.path());
+        store.save("item", b"first").unwrap();
+        store.save("item", b"second").unwrap();
+        for name in ["item", "item.old"] {
+            let path = folder.path().join(name);
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o666)).unwrap();
+            let loaded = store.load("item").unwrap();
+            assert_eq!(loaded.bytes.as_deref(), Some(b"second".as_slice()));
+            assert!(!loaded.older && loaded.notice.unwrap().contains("(mode 666)"));
+            assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+            assert_eq!(store.load("item").unwrap().notice, None);
+        }
     }
 }

@@ -37,7 +37,7 @@ type Noted<T> = (T, Option<String>);
 /// When there is one that cannot be read: a member never changes its identity silently.
 pub fn identity(store: &dyn Store) -> Result<Noted<Identity>, StoreError> {
     let unusable = |reason: String| StoreError::Io { path: IDENTITY.into(), reason };
-    let Loaded { bytes, notice } = store.load(IDENTITY)?;
+    let Loaded { bytes, notice, .. } = store.load(IDENTITY)?;
     if let Some(bytes) = bytes {
         let bytes = Zeroizing::new(bytes);
         let seed = bytes.as_slice().try_into().map_err(|_| damaged(IDENTITY))?;
@@ -55,7 +55,7 @@ pub fn identity(store: &dyn Store) -> Result<Noted<Identity>, StoreError> {
 /// # Errors
 /// When it cannot be read or saved; it must then not be used.
 pub fn next_incarnation(store: &dyn Store, now_ms: u64) -> Result<Noted<Incarnation>, StoreError> {
-    let Loaded { bytes, notice } = store.load(INCARNATION)?;
+    let Loaded { bytes, older, notice } = store.load(INCARNATION)?;
     let least = match bytes {
         None => {
             // So that the copy before the last exists from the start.
@@ -64,7 +64,7 @@ pub fn next_incarnation(store: &dyn Store, now_ms: u64) -> Result<Noted<Incarnat
         }
         Some(bytes) => {
             let saved = bytes.as_slice().try_into().map_err(|_| damaged(INCARNATION))?;
-            let step = if notice.is_some() { JUMP } else { 1 };
+            let step = if older { JUMP } else { 1 };
             u64::from_be_bytes(saved).saturating_add(step)
         }
     };
@@ -80,8 +80,8 @@ pub fn next_incarnation(store: &dyn Store, now_ms: u64) -> Result<Noted<Incarnat
 pub fn book(store: &dyn Store) -> Result<Noted<Vec<BookEntry>>, StoreError> {
     let lost = |why: &str| (Vec::new(), Some(format!("the saved address book is lost: {why}")));
     match store.load(BOOK) {
-        Ok(Loaded { bytes: None, notice }) => Ok((Vec::new(), notice)),
-        Ok(Loaded { bytes: Some(bytes), notice }) => {
+        Ok(Loaded { bytes: None, notice, .. }) => Ok((Vec::new(), notice)),
+        Ok(Loaded { bytes: Some(bytes), notice, .. }) => {
             Ok(match serde_json::from_slice::<Vec<BookEntry>>(&bytes) {
                 Ok(mut entries) => {
                     entries.truncate(BOOK_MAX);

@@ -18,7 +18,7 @@ impl Store for MemoryStore {
 
     fn load(&self, item: &'static str) -> Result<Loaded, StoreError> {
         let items = self.items.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(Loaded { bytes: items.get(item).cloned(), notice: None })
+        Ok(Loaded { bytes: items.get(item).cloned(), older: false, notice: None })
     }
 
     fn save(&self, item: &'static str, bytes: &[u8]) -> Result<(), StoreError> {

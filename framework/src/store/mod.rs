@@ -55,7 +55,9 @@ pub enum StoreError {
 pub struct Loaded {
     /// What was saved; `None` when nothing ever was.
     pub bytes: Option<Vec<u8>>,
-    /// What a person should know: the last save was damaged, and the one before it was used.
+    /// True when the last save was damaged, and the one before it was used.
+    pub older: bool,
+    /// What a person should know: the last save was damaged and the one before it was used, or others could get at it.
     pub notice: Option<String>,
 }
 

@@ -2,7 +2,8 @@
 
 use tertulia::bus::{Filter, Node, PublishError, Subscription, room};
 use tertulia_core::engine::api::Event;
-use tertulia_core::message::Room;
+use tertulia_core::message::{PAYLOAD_MAX, ROOM_MAX, Room};
+use tertulia_core::units::Size;
 
 use crate::common::{Group, event, soon, start};
 
@@ -109,4 +110,27 @@ async fn newcomers_get_what_was_said_before() {
     let batch = soon("history", messages.next()).await.unwrap();
     assert_eq!(batch.messages().next().unwrap().payload[..], b"early"[..]);
     assert!(batch.is_history());
+}
+
+#[tokio::test]
+async fn the_longest_message_arrives_and_a_longer_one_is_no_setting() {
+    let mut group = Group::memory();
+    group.config.limits.message = Size(PAYLOAD_MAX as u64);
+    let (ana, mut events) = start(group.member("ana").found()).await;
+    let eva = group.joiner("eva", &ana).await;
+    event(&mut events, "eva", |e| matches!(e, Event::Joined(_)).then_some(())).await;
+    let longest = vec![7; PAYLOAD_MAX];
+    let tea = room(&"t".repeat(ROOM_MAX)).unwrap();
+    for direct in [false, true] {
+        let mut messages = eva.subscribe(Filter::all().direct(direct));
+        if direct {
+            ana.send(eva.id(), &tea, 1, &longest).await.unwrap();
+        } else {
+            ana.publish(&tea, 1, &longest).await.unwrap();
+        }
+        let batch = soon("the longest message", messages.next()).await.unwrap();
+        assert!(batch.messages().next().unwrap().payload == longest, "direct: {direct}");
+    }
+    group.config.limits.message = Size(PAYLOAD_MAX as u64 + 1);
+    assert_eq!(group.member("uma").found().start().await.unwrap_err().code(), "unfit");
 }

@@ -9,3 +9,4 @@ mod lifetime;
 mod panics;
 mod pressure;
 mod requests;
+mod slot;

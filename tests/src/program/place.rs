@@ -13,6 +13,8 @@ use super::running::{Reads, Running};
 #[derive(Debug)]
 pub struct Place {
     folder: TempDir,
+    /// Settings of every member.
+    sets: Vec<String>,
 }
 
 /// What a program that is over has left.
@@ -30,7 +32,14 @@ impl Place {
     /// An empty place.
     #[must_use]
     pub fn new() -> Place {
-        Place { folder: tempfile::tempdir().unwrap() }
+        Place { folder: tempfile::tempdir().unwrap(), sets: Vec::new() }
+    }
+
+    /// The same with one value set for every member.
+    #[must_use]
+    pub fn set(mut self, assignment: &str) -> Place {
+        self.sets.push(assignment.to_owned());
+        self
     }
 
     /// Its folder, which programs also run in.
@@ -69,7 +78,9 @@ impl Place {
     /// `tertulia chat PROFILE --json`, with this nick and a data directory of its own.
     #[must_use]
     pub fn chat(&self, profile: &str, nick: &str) -> Chat {
-        self.bare(nick).arg(profile).arg("--nick").arg(nick).arg("--data-dir").arg(self.data(nick))
+        let chat =
+            self.bare(nick).arg(profile).arg("--nick").arg(nick).arg("--data-dir").arg(self.data(nick));
+        self.sets.iter().fold(chat, |chat, set| chat.set(set))
     }
 
     /// `ring-chat --json` with this nick.

@@ -7,8 +7,11 @@ use tertulia_tests::program::{Place, Running, check, ring};
 const LINES: u64 = 150;
 
 fn talk(profile: &str, n: usize, successors: usize) {
-    let place = Place::new();
-    let all = ring::group(&place, profile, n, successors);
+    talk_at(&Place::new(), profile, n, successors);
+}
+
+fn talk_at(place: &Place, profile: &str, n: usize, successors: usize) {
+    let all = ring::group(place, profile, n, successors);
     for member in &all {
         let lines: String = (1..=LINES).map(|n| words(&member.name, n, 60) + "\n").collect();
         assert!(member.types(lines.as_bytes()));
@@ -56,4 +59,14 @@ fn eight_on_a_ring() {
 #[test]
 fn eight_on_a_redundant_ring() {
     talk("redundant-ring", 8, 3);
+}
+
+#[test]
+fn two_over_udp() {
+    talk_at(&Place::new().set("transport.kind=\"udp\""), "ring", 2, 1);
+}
+
+#[test]
+fn eight_over_udp() {
+    talk_at(&Place::new().set("transport.kind=\"udp\""), "redundant-ring", 8, 3);
 }

@@ -30,16 +30,24 @@ fn bytes_that_are_no_text() {
         assert!(ana.types(&[vec![letter; len], b"\n".to_vec()].concat()));
     }
     ana.say("windows\r");
+    ana.say("left\u{202e}\tright");
     ana.say("the end");
     hears(&ben, "the end");
-    let expected =
-        ["one \u{fffd}\u{fffd} two", "zerobyte", &"x".repeat(4096), "windows", "the end"].map(str::to_owned);
+    let expected = [
+        "one \u{fffd}\u{fffd} two",
+        "zero\0byte",
+        &"x".repeat(4096),
+        "windows",
+        "left\u{202e}\tright",
+        "the end",
+    ]
+    .map(str::to_owned);
     assert_eq!(heard(&ben), expected);
-    ana.until("what became of all", |state| (state.delivered == 5).then_some(()));
+    ana.until("what became of all", |state| (state.delivered == 6).then_some(()));
     let errors: Vec<String> =
         ana.state(|s| s.named("error").map(|s| s.event.field("code").to_owned()).collect());
     assert_eq!(errors, ["too-long", "too-long"], "each refused line is told");
-    assert_eq!(ana.state(|state| (state.sent, state.stderr.clone())), (5, String::new()));
+    assert_eq!(ana.state(|state| (state.sent, state.stderr.clone())), (6, String::new()));
 }
 
 /// A last line without an end is a line.

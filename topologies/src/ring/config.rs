@@ -1,6 +1,5 @@
 //! Settings of the rings: the options of the profile's table `topology`.
 
-use core::fmt;
 use core::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize};
@@ -8,6 +7,7 @@ use tertulia_core::units::Span;
 
 use super::planted::Planted;
 use super::{KIND, KIND_REDUNDANT};
+use crate::option::{BadOption, within};
 
 /// Live successors that a member keeps links to at most.
 pub const SUCCESSORS_MAX: u8 = 16;
@@ -95,30 +95,6 @@ impl<const REDUNDANT: bool> Settings<REDUNDANT> {
         }
     }
 }
-
-fn within(key: &'static str, value: Span, least: Span, most: Span) -> Result<(), BadOption> {
-    if (least..=most).contains(&value) {
-        return Ok(());
-    }
-    Err(BadOption { key, reason: format!("{value} is not within {least} to {most}") })
-}
-
-/// An option outside its range.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BadOption {
-    /// The option's name in the table.
-    pub key: &'static str,
-    /// What is wrong, and what would do.
-    pub reason: String,
-}
-
-impl fmt::Display for BadOption {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.key, self.reason)
-    }
-}
-
-impl core::error::Error for BadOption {}
 
 /// Options as the protocol uses them, whichever kind they came from and brought into range.
 #[derive(Clone, Copy, Debug)]

@@ -24,7 +24,8 @@ use tertulia_core::peers::PeerTable;
 use tertulia_core::time::{Instant, earliest};
 use tertulia_core::topology::{Ctx, Input, Needs, Topology, View};
 
-pub use config::{BadOption, Config, RedundantConfig, SUCCESSORS_MAX, Settings};
+pub use crate::option::BadOption;
+pub use config::{Config, RedundantConfig, SUCCESSORS_MAX, Settings};
 pub use planted::Planted;
 
 use messages::{Code, Letter, Msg};
@@ -65,7 +66,7 @@ impl Topology for Ring {
             Input::LinkDown { peer } => self.on_link_down(cx, peer),
             Input::Frame { from, body } => self.on_frame(cx, from, body),
             Input::Route { parcel, from, novelty } => self.route(cx, parcel, from, novelty),
-            Input::Pulled { .. } => {}
+            Input::Pulled { .. } | Input::Restored { .. } | Input::Committed { .. } => {}
             Input::Member { peer } => {
                 self.end_reservation(cx, peer);
                 self.settle(cx);

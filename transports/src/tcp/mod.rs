@@ -4,18 +4,15 @@
 //! listens on a free port. A listener on a wildcard address makes known an address that others can dial:
 //! `advertise` when it is set, else the address through which this machine reaches the outside.
 
-mod address;
-
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use tertulia::link::stream::{StreamRx, StreamTx};
-use tertulia::link::{Caps, Listener, Locator, RawLink, Transport, TransportCode, TransportError};
+use tertulia::link::{Caps, Listener, Locator, RawLink, Transport, TransportError};
 use tokio::net::{TcpListener, TcpStream};
 
-use address::{dialable, resolve};
+use crate::address::{check_advertise, check_dial, dialable, locator, resolve};
 
 /// The name of this transport in profiles, and its scheme.
 pub const KIND: &str = "tcp";
@@ -33,6 +30,16 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Config { advertise: None, nodelay: true }
+    }
+}
+
+impl Config {
+    /// Checks that others can dial what is made known.
+    ///
+    /// # Errors
+    /// The reason, beginning with the option's name.
+    pub fn check(&self) -> Result<(), String> {
+        check_advertise(KIND, self.advertise.as_deref())
     }
 }
 
@@ -56,24 +63,22 @@ impl Transport for Tcp {
         Caps::STREAM
     }
 
+    fn check_dial(&self, to: &Locator) -> Result<(), TransportError> {
+        check_dial(KIND, to)
+    }
+
     async fn listen(&self, at: &Locator) -> Result<Box<dyn Listener>, TransportError> {
-        let addresses = resolve(at, "listen on").await?;
+        let addresses = resolve(KIND, at, "listen on").await?;
         let failed = |error| TransportError::io(format!("cannot listen on {at}"), &error);
         let listener = TcpListener::bind(&addresses[..]).await.map_err(failed)?;
         let bound = listener.local_addr().map_err(failed)?;
-        let local = dialable(bound, self.config.advertise.as_deref())?;
+        let local = dialable(KIND, bound, self.config.advertise.as_deref())?;
         Ok(Box::new(TcpAccept { listener, local, nodelay: self.config.nodelay }))
     }
 
     async fn dial(&self, to: &Locator) -> Result<RawLink, TransportError> {
-        let addresses = resolve(to, "dial").await?;
-        if addresses.iter().all(|a| a.port() == 0) {
-            return Err(TransportError::new(
-                TransportCode::BadAddress,
-                format!("cannot dial {to}"),
-                "port 0 is no one's address",
-            ));
-        }
+        self.check_dial(to)?;
+        let addresses = resolve(KIND, to, "dial").await?;
         let stream = TcpStream::connect(&addresses[..]).await;
         let stream = stream.map_err(|error| TransportError::io(format!("cannot dial {to}"), &error))?;
         link(stream, to.clone(), self.config.nodelay)
@@ -95,7 +100,7 @@ impl Listener for TcpAccept {
     async fn accept(&mut self) -> Result<RawLink, TransportError> {
         let failed = |error| TransportError::io("cannot accept a connection", &error);
         let (stream, from) = self.listener.accept().await.map_err(failed)?;
-        link(stream, locator(from)?, self.nodelay)
+        link(stream, locator(KIND, from)?, self.nodelay)
     }
 }
 
@@ -106,8 +111,27 @@ fn link(stream: TcpStream, remote: Locator, nodelay: bool) -> Result<RawLink, Tr
     Ok(RawLink { tx: Box::new(StreamTx::new(tx)), rx: Box::new(StreamRx::new(rx)), remote })
 }
 
-fn locator(address: SocketAddr) -> Result<Locator, TransportError> {
-    Locator::new(KIND, &address.to_string()).map_err(|error| {
-        TransportError::new(TransportCode::BadAddress, "cannot name an address", error.to_string())
-    })
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_can_never_be_dialled_is_known_without_trying() {
+        let tcp = build(&Config::default());
+        let check = |text: &str| tcp.check_dial(&Locator::parse_or(KIND, text).unwrap());
+        for good in ["127.0.0.1:1", "[::1]:1", "[fe80::1%eth0]:1", "example.org:4711", "my_host:1"] {
+            check(good).unwrap();
+        }
+        for bad in ["udp://1.2.3.4:5", "127.0.0.1:0", "[::1", "[::1:5", "::1:5", "host", ":5", "host:99999"] {
+            assert_eq!(check(bad).unwrap_err().code(), "bad-address", "{bad}");
+        }
+    }
+
+    #[test]
+    fn options_are_checked() {
+        let check = |text: &str| Config { advertise: Some(text.into()), ..Config::default() }.check();
+        check("example.org").unwrap();
+        assert!(check("0.0.0.0:1").unwrap_err().starts_with("advertise: `0.0.0.0` stands for every"));
+        Config::default().check().unwrap();
+    }
 }

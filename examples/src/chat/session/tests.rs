@@ -1,4 +1,4 @@
-//! A conversation in which much is said.
+//! A conversation in which much is said, and its ends.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -75,4 +75,84 @@ async fn a_typed_line_has_its_turn() {
     let sent = events.iter().position(|e| e.starts_with("{\"event\":\"sent\"")).unwrap();
     let before = count(&events[..sent]);
     assert!(before <= 5 * BURST, "{before} messages were told first");
+}
+
+/// A conversation of a lone member, and what it tells.
+async fn alone(
+    lines: mpsc::Receiver<Typed>,
+    signals: Signals,
+    room: usize,
+) -> (Session, tokio::io::DuplexStream) {
+    let builder = member(&memory::Hub::default(), "ana").found();
+    let feed = builder.feed(Filter::all(), 1 << 10);
+    let node = builder.start().await.unwrap();
+    let (pipe, output) = tokio::io::duplex(room);
+    let names = ("ring".to_owned(), "test".to_owned());
+    (Session::new(node, feed, lines, signals, Output::to(true, pipe), names), output)
+}
+
+/// Runs it to its end: how it ended, and all that it told.
+async fn ended(session: Session, mut output: tokio::io::DuplexStream) -> (Outcome, String) {
+    let run = tokio::time::timeout(Duration::from_secs(60), session.run());
+    let mut text = String::new();
+    let (outcome, read) = tokio::join!(run, output.read_to_string(&mut text));
+    read.unwrap();
+    (outcome.unwrap(), text)
+}
+
+/// Nobody takes what is told, and still a signal ends it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_signal_is_heard_while_nobody_reads() {
+    let (_typed, lines) = mpsc::channel(1);
+    let (asks, signals) = Signals::channel();
+    let (session, output) = alone(lines, signals, 16).await;
+    asks.try_send(()).unwrap();
+    let outcome = tokio::time::timeout(Duration::from_secs(60), session.run()).await;
+    assert_eq!(outcome, Ok(Outcome::Left));
+    drop(output);
+}
+
+/// The end of input was no signal: the first one is no reason to hurry, the second one is.
+#[tokio::test(flavor = "multi_thread")]
+async fn only_a_second_signal_is_asking_again() {
+    for (signalled, expected) in [(1, Outcome::Left), (2, Outcome::LeftEarly)] {
+        let (_typed, lines) = mpsc::channel(1);
+        let (asks, signals) = Signals::channel();
+        let (mut session, output) = alone(lines, signals, 1 << 20).await;
+        session.leave();
+        (0..signalled).for_each(|_| asks.try_send(()).unwrap());
+        let (outcome, text) = ended(session, output).await;
+        assert_eq!(outcome, expected, "{text}");
+    }
+}
+
+/// What is to be told is told, however hurried the end is.
+#[tokio::test(flavor = "multi_thread")]
+async fn messages_of_unknown_fate_are_told() {
+    let (_typed, lines) = mpsc::channel(1);
+    let (asks, signals) = Signals::channel();
+    let (mut session, output) = alone(lines, signals, 1 << 20).await;
+    let id =
+        MessageId { origin: session.node.id(), incarnation: session.node.incarnation(), to: None, seq: 1 };
+    session.sent.add(&id);
+    (0..2).for_each(|_| asks.try_send(()).unwrap());
+    let (outcome, text) = ended(session, output).await;
+    assert_eq!(outcome, Outcome::LeftEarly);
+    let fate = format!("{{\"event\":\"delivered\",\"id\":\"{id}\",\"of\":1,\"reached\":0}}");
+    assert!(text.lines().any(|line| line == fate), "{text}");
+    assert_eq!(text.matches("\"code\":\"undelivered\"").count(), 1, "{text}");
+}
+
+/// Whoever is alone has reached everybody.
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_else_is_nobody_missed() {
+    let (typed, lines) = mpsc::channel(1);
+    typed.send(Ok("hello".to_owned())).await.unwrap();
+    drop(typed);
+    let (_asks, signals) = Signals::channel();
+    let (session, output) = alone(lines, signals, 1 << 20).await;
+    let (outcome, text) = ended(session, output).await;
+    assert_eq!(outcome, Outcome::Left);
+    assert!(text.contains("\"of\":0,\"reached\":0"), "{text}");
+    assert!(!text.contains("\"event\":\"error\""), "{text}");
 }

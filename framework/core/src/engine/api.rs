@@ -129,6 +129,9 @@ pub enum Output {
     Deliver(Delivered),
     /// Something for people or scripts.
     Event(Event),
+    /// Keep this for the next run's [`Setup::slot`](super::Setup::slot). Frames of the kind
+    /// [`Topology`](crate::frame::FrameKind::Topology) that follow must not leave before it is safe.
+    Persist(Bytes),
     /// The address book changed: store it.
     Book(Vec<(PeerId, Vec<Addr>)>),
     /// All is over: leaving is done, or [`Event::Refused`] said why.
@@ -246,6 +249,8 @@ pub enum Event {
         leader: Who,
         /// In which term.
         term: u64,
+        /// The encoded [certificate](crate::ballot::Certificate) of its election; empty where there is none.
+        proof: Bytes,
     },
     /// Messages that nobody keeps any more were skipped.
     Gap {

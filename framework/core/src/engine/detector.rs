@@ -137,12 +137,19 @@ impl Engine {
             // The next probe follows after another interval.
             l.probing.sent = None;
         }
-        if self.base.peers.get(peer).state == State::Unknown {
+        if self.base.peers.get(peer).state == State::Unknown || !self.base.ready {
             self.base.close(peer, super::api::CloseReason::Dead);
             return;
         }
-        self.roster.suspect(&mut self.base, peer, "no answer");
+        self.suspect(peer, "no answer");
         self.ping(peer);
+    }
+
+    /// Suspects a peer. Who is no member tells nobody, so that nobody could refute: it suspects nobody.
+    fn suspect(&mut self, peer: Peer, reason: &'static str) {
+        if self.base.ready {
+            self.roster.suspect(&mut self.base, peer, reason);
+        }
     }
 
     /// Something arrived from a neighbour: it lives.
@@ -219,7 +226,7 @@ impl Engine {
     /// A link went down without a goodbye: the other end may have died with it.
     pub(crate) fn lost_link(&mut self, peer: Peer) {
         if self.base.peers.get(peer).is_live() {
-            self.roster.suspect(&mut self.base, peer, "connection closed");
+            self.suspect(peer, "connection closed");
         }
     }
 
@@ -232,7 +239,7 @@ impl Engine {
         let refuted = self.roster.get(peer).and_then(|m| m.refuted);
         let doubted = refuted.is_some_and(|at| self.base.now.since(at) < DOUBT);
         if tries >= TRIES && !doubted {
-            self.roster.suspect(&mut self.base, peer, "cannot be reached");
+            self.suspect(peer, "cannot be reached");
         }
         if nobody && self.base.peers.get(peer).state == State::Suspect {
             let verdict = self.base.now + self.base.config.detector.suspicion_closed.0;

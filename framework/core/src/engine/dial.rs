@@ -115,7 +115,8 @@ impl Dialer {
             if let Target::Contact(addr) = &target
                 && let Some(c) = self.contacts.iter_mut().find(|c| c.addr == *addr)
             {
-                c.failure = None;
+                // Linked, it rests until the link is lost.
+                (c.failure, c.at) = (None, Instant::FAR);
             }
         }
     }

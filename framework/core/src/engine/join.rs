@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::Engine;
 use super::api::{CloseReason, Event, Output};
-use super::roster::Roster;
+use super::roster::{Roster, suffixed};
 use super::sync;
 use crate::id::Peer;
 use crate::peers::{Addr, State};
@@ -48,6 +48,7 @@ impl Engine {
         if self.phase != Phase::Idle {
             return;
         }
+        self.restore();
         self.ask(Input::Found);
         self.become_member();
     }
@@ -56,12 +57,20 @@ impl Engine {
         if self.phase != Phase::Idle {
             return;
         }
+        self.restore();
         if contacts.is_empty() {
             contacts = self.dialer.book_addrs();
         }
         let now = self.base.now;
         self.dialer.set_contacts(&contacts, now);
         self.phase = Phase::Joining { until: now + GIVE_UP, report: now + REPORT, contact: None };
+    }
+
+    /// Gives the topology back what it kept in an earlier run.
+    fn restore(&mut self) {
+        if let Some(slot) = self.slot.take() {
+            self.ask(Input::Restored { slot: &slot });
+        }
     }
 
     /// Asks to be let in, as soon as some linked member has told all it knows.
@@ -129,7 +138,7 @@ impl Engine {
             self.nicks_tried += 1;
             let wanted: Arc<str> = self.nick_wanted.clone();
             let n = self.nicks_tried + 1;
-            let nick = Roster::free_nick(&self.base, &format!("{wanted}-{n}"));
+            let nick = Roster::free_nick(&self.base, &suffixed(&wanted, &n.to_string()));
             self.roster.claim(nick.clone());
             if let Some(contact) = contact {
                 let claimed_at = self.roster.claimed_at();
@@ -268,7 +277,8 @@ impl Engine {
             self.dialer.next_deadline(),
             self.next_search(),
             self.delivery.own.next_deadline(delivery.delivered_after.0),
-            self.delivery.direct.next_deadline(),
+            self.delivery.direct.next_deadline(delivery.delivered_after.0),
+            self.delivery.sequence.next_deadline(),
             Some(self.tidy_at),
             self.neighbours_at,
         ];

@@ -15,6 +15,7 @@ mod roster;
 mod sync;
 
 use core::time::Duration;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -32,7 +33,7 @@ use crate::auth::Auth;
 use crate::config::EngineConfig;
 use crate::frame::{Frame, FrameKind, Lane};
 use crate::id::{Incarnation, Peer, PeerId};
-use crate::peers::{Addr, PeerTable};
+use crate::peers::{Addr, Entry, PeerTable, State};
 use crate::rng::NodeRng;
 use crate::time::Instant;
 use crate::topology::{Act, Ctx, Outbox, Topology, View};
@@ -43,6 +44,8 @@ pub use self::base::Stats;
 const NEIGHBOURS: Duration = Duration::from_millis(100);
 /// How often links are looked over.
 const TIDY: Duration = Duration::from_secs(1);
+/// For how long a peer is remembered of whom only the name is known.
+const HEARSAY: Duration = Duration::from_secs(60);
 /// Room for outputs that is kept while little happens.
 const OUTPUTS: usize = 16;
 
@@ -81,6 +84,8 @@ pub struct Setup {
     pub addrs: Vec<Addr>,
     /// The address book of earlier runs.
     pub book: Vec<(PeerId, Vec<Addr>)>,
+    /// What the topology had kept last, in an earlier run.
+    pub slot: Option<Bytes>,
     /// A fault built in on purpose; `None` in programs.
     pub planted: Option<Planted>,
 }
@@ -103,9 +108,13 @@ pub struct Engine {
     neighbours_changed: bool,
     neighbours_at: Option<Instant>,
     tidy_at: Instant,
+    /// Peers of whom only the name is known, and since when.
+    heard_of: BTreeMap<Peer, Instant>,
     before: (Incarnation, u64),
     nick_wanted: Arc<str>,
     nick_explicit: bool,
+    /// What the topology kept, until it is told.
+    slot: Option<Bytes>,
     nicks_tried: u32,
     tracing: bool,
     planted: Option<Planted>,
@@ -156,9 +165,11 @@ impl Engine {
             neighbours_changed: false,
             neighbours_at: None,
             tidy_at: Instant::ZERO,
+            heard_of: BTreeMap::new(),
             before: setup.before,
             nick_wanted: setup.nick,
             nick_explicit: setup.nick_explicit,
+            slot: setup.slot,
             nicks_tried: 0,
             tracing: false,
             planted: setup.planted,
@@ -272,10 +283,10 @@ impl Engine {
             return refuse(base, CloseReason::Full);
         }
         let peer = base.peers.intern(id);
-        self.dialer.on_link_up(base.now, peer, dial);
         if let Some(old) = base.links.get(peer) {
             match Links::second(old, dial.is_some(), incarnation, (base.me(), id), base.now) {
                 Second::Refuse => {
+                    self.dialer.on_link_up(base.now, peer, dial);
                     if incarnation < base.peers.get(peer).incarnation
                         && let Some(body) = sync::later_run(base, &self.roster, peer)
                     {
@@ -291,6 +302,7 @@ impl Engine {
             }
         }
         let now = self.base.now;
+        self.dialer.on_link_up(now, peer, dial);
         self.base.links.insert(Link {
             id: link,
             peer,
@@ -394,6 +406,8 @@ impl Engine {
             match act {
                 Act::Eager(p) => self.target(p, true),
                 Act::Lazy(p) => self.target(p, false),
+                Act::Deliver(next) => self.deliver_next(next),
+                Act::Persist(slot) => self.base.out.push(Output::Persist(slot)),
                 Act::Send(p, body) => self.base.control(p, FrameKind::Topology, body),
                 Act::Want(p) if p != Peer::ME => {
                     self.dialer.want(&self.base, p);
@@ -408,10 +422,10 @@ impl Engine {
                 Act::Joined => self.joined(),
                 Act::Refused { code, reason } => self.refused(code, reason),
                 Act::Left => self.topology_left(),
-                Act::Leader(id, term) => {
+                Act::Leader(id, term, proof) => {
                     if let Some(p) = self.base.peers.find(&id) {
                         let leader = self.base.who(p);
-                        self.base.event(Event::Leader { leader, term });
+                        self.base.event(Event::Leader { leader, term, proof });
                     }
                 }
                 Act::Waiting(reason) => self.base.event(Event::Waiting(reason)),
@@ -460,6 +474,7 @@ impl Engine {
         while let Some(peer) = self.base.closed.pop() {
             self.neighbours_changed = true;
             self.dialer.on_link_down(&mut self.base, peer);
+            self.contact_lost(peer);
             self.ask(crate::topology::Input::LinkDown { peer });
         }
     }
@@ -468,6 +483,7 @@ impl Engine {
     fn settle(&mut self) {
         let news = self.settle_news();
         self.settle_closed();
+        self.check_order();
         if self.phase == Phase::Stopped {
             return;
         }
@@ -506,6 +522,7 @@ impl Engine {
             any = true;
             self.dialer.remember(&self.base, peer);
             self.on_direct_member(peer);
+            self.introduce_peer(peer);
             self.neighbours_changed = true;
             self.ask(crate::topology::Input::Member { peer });
         }
@@ -530,17 +547,32 @@ impl Engine {
         }
     }
 
+    /// Forgets members that are gone for long, and peers that were only ever heard of.
     fn forget_stale(&mut self) {
-        for peer in self.roster.stale(&self.base) {
+        let hearsay = self.hearsay();
+        for peer in self.roster.stale(&self.base).into_iter().chain(hearsay) {
             if self.delivery.keeps(peer) || self.base.links.get(peer).is_some() {
                 continue;
             }
             self.ask(crate::topology::Input::Forgotten { peer });
-            self.delivery.forget(peer);
+            self.forget_order(peer);
+            self.delivery.forget(peer, self.base.peers.id(peer));
             self.dialer.release(peer);
             self.roster.forget(peer);
             self.base.peers.forget(peer);
+            self.heard_of.remove(&peer);
         }
+    }
+
+    /// Peers of whom for a minute nothing was known but the name that others gave.
+    fn hearsay(&mut self) -> Vec<Peer> {
+        let now = self.base.now;
+        let only_a_name = |e: &Entry| e.state == State::Unknown && !e.linked && e.addrs.is_empty();
+        let peers = self.base.peers.iter().filter(|(p, e)| *p != Peer::ME && only_a_name(e));
+        let heard_of = peers.map(|(p, _)| (p, self.heard_of.get(&p).copied().unwrap_or(now))).collect();
+        self.heard_of = heard_of;
+        let old = |(p, since): (&Peer, &Instant)| (now.since(*since) >= HEARSAY).then_some(*p);
+        self.heard_of.iter().filter_map(old).collect()
     }
 
     fn forgets_last(&self, number: u64, last: u64) -> bool {

@@ -103,8 +103,9 @@ pub(crate) struct Roster {
 
 impl Roster {
     pub(crate) fn new(me: Record) -> Self {
+        let row = Row { incarnation: me.incarnation, ..Row::default() };
         Roster {
-            slots: vec![Some(Box::default())],
+            slots: vec![Some(Box::new(Member { row, ..Member::default() }))],
             me,
             stamp: 1,
             log: Vec::new(),
@@ -531,7 +532,7 @@ impl Roster {
 }
 
 /// `nick-suffix`, cut so that it stays a nick.
-fn suffixed(nick: &str, suffix: &str) -> Arc<str> {
+pub(crate) fn suffixed(nick: &str, suffix: &str) -> Arc<str> {
     let mut end = nick.len().min(NICK_MAX - suffix.len() - 1);
     while !nick.is_char_boundary(end) {
         end -= 1;

@@ -113,9 +113,14 @@ fn answer(base: &mut Base, peer: Peer, w: &mut Writer) {
     }
 }
 
+/// True for a node that never was a member in this run.
+fn is_newcomer(base: &Base) -> bool {
+    base.peers.get(Peer::ME).state == State::Unknown
+}
+
 /// Sends one link what it has not been told.
 fn tell(base: &mut Base, roster: &Roster, peer: Peer) {
-    let me_member = base.peers.get(Peer::ME).is_live();
+    let (me_member, newcomer) = (base.peers.get(Peer::ME).is_live(), is_newcomer(base));
     let Some(link) = base.links.get(peer) else { return };
     let (since, wanted, first) = (link.sync.sent, link.wanted, link.sync.heard == 0);
     let mut frame = Frame::gather(base, roster, peer, since);
@@ -134,7 +139,7 @@ fn tell(base: &mut Base, roster: &Roster, peer: Peer) {
     if let Some(link) = base.links.get_mut(peer) {
         let wait = link.rtt.timeout(Duration::from_millis(200)) * (1 << link.sync.resends.min(5));
         let s = &mut link.sync;
-        s.due = (!complete).then_some(now + pause);
+        s.due = (!complete && !newcomer).then_some(now + pause);
         s.pause_until = now + pause;
         s.sent = upto;
         s.timed = s.timed.or((s.resends == 0).then_some((upto, now)));
@@ -161,8 +166,9 @@ impl Frame {
     /// Gathers changes after `since`, oldest first, as far as they fit.
     fn gather(base: &Base, roster: &Roster, to: Peer, since: u64) -> Frame {
         let mut frame = Frame { upto: roster.stamp, ..Frame::default() };
-        if !base.peers.get(Peer::ME).is_live() && base.peers.get(Peer::ME).state != State::Left {
-            return frame; // Not a member yet: nothing to tell but flags.
+        if is_newcomer(base) {
+            frame.upto = since; // Nothing to tell but flags; the rest once it is a member.
+            return frame;
         }
         let whole = base.config.roster.scope == Scope::Group;
         let mark = base.links.mark(to);

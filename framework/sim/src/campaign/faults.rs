@@ -189,12 +189,10 @@ impl<'f> Trouble<'f> {
         while let Some((_, undo)) = self.undo.pop_first() {
             self.undo(sim, undo);
         }
-        // Whoever found nobody and gave up is started again by its person.
-        let gave_up = |sim: &Sim<'_>, n: u32| {
-            sim.status(n) == Status::Stopped && matches!(sim.refused(n), Some("unreachable" | "no-admission"))
-        };
-        for n in (0..sim.len()).filter(|&n| gave_up(sim, n)).collect::<Vec<_>>() {
+        // Whoever found nobody is started again by its person, with the address of somebody who is there.
+        for n in (0..sim.len()).filter(|&n| gave_up(sim, n) || sim.is_lost(n)).collect::<Vec<_>>() {
             let contacts = self.contacts(sim, n);
+            sim.crash(n, false);
             sim.restart(n, &Restart { contacts, ..Restart::default() });
         }
     }
@@ -286,4 +284,9 @@ fn pause(rng: &mut NodeRng, rate: f64, now: Instant) -> Instant {
         return Instant::FAR;
     }
     now + Duration::from_secs_f64(-(1.0 - rng.unit()).ln() * 60.0 / rate)
+}
+
+/// True when a node has ended because it found nobody.
+fn gave_up(sim: &Sim<'_>, n: u32) -> bool {
+    sim.status(n) == Status::Stopped && matches!(sim.refused(n), Some("unreachable" | "no-admission"))
 }

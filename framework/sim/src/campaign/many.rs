@@ -3,11 +3,13 @@
 use std::fmt;
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use tertulia_core::topology::Topology;
 
 use super::{Campaign, RunReport, run_guarded};
 use crate::counters::Counters;
+use crate::oracle::Tally;
 
 /// Builds the topology of a node in the run of a seed.
 pub type Topologies<'a> = &'a (dyn Fn(u64, u32) -> Box<dyn Topology> + Sync);
@@ -19,22 +21,10 @@ pub struct Outcome {
     pub runs: u64,
     /// Everything that was done and sent, over all runs.
     pub counters: Counters,
-    /// Messages accepted.
-    pub published: u64,
-    /// (message, receiver) pairs expected.
-    pub expected: u64,
-    /// Pairs that arrived.
-    pub delivered: u64,
-    /// Pairs orphaned.
-    pub orphaned: u64,
-    /// Pairs told as gaps or undeliverable.
-    pub told: u64,
-    /// Pairs lost.
-    pub lost: u64,
-    /// Messages doubled.
-    pub duplicates: u64,
-    /// Deliveries out of order.
-    pub disordered: u64,
+    /// What became of the messages.
+    pub tally: Tally,
+    /// The longest that a group took to settle.
+    pub settled_after: Duration,
     /// Trace hashes of all runs, folded in seed order.
     pub trace_hash: u64,
     /// The runs in which something was broken, in seed order; at most [`FAILURES`] of them.
@@ -54,17 +44,10 @@ impl Outcome {
     }
 
     fn add(&mut self, run: RunReport) {
-        let v = &run.verdict;
         self.runs += 1;
         self.counters.add(&run.counters);
-        self.published += v.published;
-        self.expected += v.expected;
-        self.delivered += v.delivered;
-        self.orphaned += v.orphaned;
-        self.told += v.told;
-        self.lost += v.lost;
-        self.duplicates += v.duplicates;
-        self.disordered += v.disordered;
+        self.tally.add(&run.verdict.tally);
+        self.settled_after = self.settled_after.max(run.settled_after.unwrap_or_default());
         self.trace_hash = tertulia_core::rng::mix(self.trace_hash ^ run.trace_hash);
         if !run.is_clean() {
             self.failed += 1;
@@ -77,21 +60,8 @@ impl Outcome {
 
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(
-            f,
-            "{} runs, {} failed: {} published, {} of {} pairs delivered, {} orphaned, {} told, {} lost, \
-             {} duplicates, {} disordered",
-            self.runs,
-            self.failed,
-            self.published,
-            self.delivered,
-            self.expected,
-            self.orphaned,
-            self.told,
-            self.lost,
-            self.duplicates,
-            self.disordered
-        )?;
+        let Outcome { runs, failed, tally, settled_after, .. } = self;
+        writeln!(f, "{runs} runs, {failed} failed: {tally}, settled after {settled_after:?} at most")?;
         writeln!(f, "{}", self.counters)?;
         self.failures.iter().try_for_each(|run| write!(f, "{run}"))
     }

@@ -53,12 +53,7 @@ impl RunReport {
 
 impl fmt::Display for RunReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let v = &self.verdict;
-        writeln!(
-            f,
-            "seed {} (trace {:016x}): {} published, {} of {} pairs delivered, {} orphaned, {} told, {} lost",
-            self.seed, self.trace_hash, v.published, v.delivered, v.expected, v.orphaned, v.told, v.lost
-        )?;
+        writeln!(f, "seed {} (trace {:016x}): {}", self.seed, self.trace_hash, self.verdict.tally)?;
         writeln!(f, "  {}", self.counters)?;
         for violation in self.violations.iter().take(12) {
             writeln!(f, "  {violation}")?;
@@ -219,7 +214,7 @@ fn is_settled(sim: &Sim<'_>, campaign: &Campaign) -> bool {
         return false;
     }
     check(sim, &campaign.settled, &mut violations);
-    violations.is_empty() && judge(sim, campaign).lost == 0
+    violations.is_empty() && judge(sim, campaign).tally.lost == 0
 }
 
 /// Once all is well, everybody says one more thing, and everybody hears it soon.
@@ -233,7 +228,7 @@ fn last_word(sim: &mut Sim<'_>, campaign: &Campaign, violations: &mut Vec<Violat
     }
     let heard = |sim: &Sim<'_>| {
         let waiting = sim.members().any(|n| sim.is_publishing(n));
-        !waiting && judge(sim, campaign).lost == 0
+        !waiting && judge(sim, campaign).tally.lost == 0
     };
     sim.run_for(LOOK);
     if !sim.run_while(LOOK, LAST_WORD, heard) {

@@ -190,7 +190,7 @@ fn campaign(make: Build<'_>, options: &Options, faults: Faults) -> Outcome {
         if !run.is_clean() {
             return Err(format!("seed {seed}: {}", explain(&run.violations)));
         }
-        pairs += run.verdict.delivered;
+        pairs += run.verdict.tally.delivered;
         counters.add(&run.counters);
     }
     let faults: u64 = counters.faults.values().sum();

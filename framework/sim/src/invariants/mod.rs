@@ -1,6 +1,7 @@
 //! What must hold of the group as a whole. Each check looks at a [`Sim`] from outside and names what it finds.
 
 mod bounds;
+mod leader;
 mod leave;
 mod linked;
 mod ready;
@@ -8,6 +9,7 @@ mod ring;
 mod roster;
 
 pub use bounds::bounds;
+pub use leader::one_leader;
 pub use leave::leave;
 pub use linked::connected;
 pub use ready::ready;

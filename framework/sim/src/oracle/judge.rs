@@ -6,7 +6,7 @@ use tertulia_core::time::Instant;
 
 use super::spans::Spans;
 use super::stream::Stream;
-use super::{Oracle, Violation};
+use super::{Oracle, Tally, Violation};
 
 /// What a scenario expects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,24 +31,8 @@ impl Default for Expect {
 /// What became of (message, receiver) pairs, and what was broken.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Verdict {
-    /// Messages accepted.
-    pub published: u64,
-    /// Pairs: the receiver is correct, not the origin, and was a member when the message was accepted.
-    pub expected: u64,
-    /// Pairs that arrived.
-    pub delivered: u64,
-    /// Pairs whose message nobody that runs held when its origin was gone.
-    pub orphaned: u64,
-    /// Pairs that the receiver was told about as a gap, or the origin as undeliverable.
-    pub told: u64,
-    /// Pairs that are missing.
-    pub lost: u64,
-    /// Messages that an application got twice in one run.
-    pub duplicates: u64,
-    /// Deliveries out of order.
-    pub disordered: u64,
-    /// Messages that nobody published so.
-    pub forged: u64,
+    /// The counts.
+    pub tally: Tally,
     /// Everything that was broken, the first ones in detail.
     pub violations: Vec<Violation>,
 }
@@ -78,14 +62,7 @@ impl Oracle {
     /// Judges the run as it stands at `now`; `correct` are the members that run.
     #[must_use]
     pub fn judge(&self, now: Instant, correct: &[u32], expect: &Expect) -> Verdict {
-        let mut v = Verdict {
-            published: self.accepted,
-            duplicates: self.duplicates,
-            disordered: self.disordered,
-            forged: self.forged,
-            violations: self.violations.clone(),
-            ..Verdict::default()
-        };
+        let mut v = Verdict { tally: self.tally, violations: self.violations.clone() };
         for (index, stream) in (0u32..).zip(&self.streams) {
             self.judge_stream(now, index, stream, correct, expect, &mut v);
         }
@@ -95,7 +72,7 @@ impl Oracle {
     /// True when `correct` have everything that they should have by now.
     #[must_use]
     pub fn is_complete(&self, now: Instant, correct: &[u32], expect: &Expect) -> bool {
-        self.judge(now, correct, expect).lost == 0
+        self.judge(now, correct, expect).tally.lost == 0
     }
 
     fn receipt(&self, node: u32, index: u32, stream: &Stream, expect: &Expect) -> Option<(Receipt, Spans)> {
@@ -153,11 +130,11 @@ impl Oracle {
                 held.extend(&stream.partial.missing(r.known, last));
             }
             let missing = r.got.missing(r.due, last);
-            v.expected += last - r.due + 1;
-            v.delivered += last - r.due + 1 - missing.count();
+            v.tally.expected += last - r.due + 1;
+            v.tally.delivered += last - r.due + 1 - missing.count();
             for (from, to) in missing.iter() {
                 let held = held.count_within(from, to);
-                v.orphaned += to - from + 1 - held;
+                v.tally.orphaned += to - from + 1 - held;
                 if held == 0 {
                     continue;
                 }
@@ -166,13 +143,13 @@ impl Oracle {
                     told += stream.partial.count_within(from, to);
                 }
                 let told = told.min(held);
-                v.told += told;
+                v.tally.told += told;
                 let who = format!("n{} misses n{}/{from}..={to}", r.node, key.origin);
                 if told > 0 && !expect.gaps && key.to.is_none() {
                     let detail = format!("{who} (told) though somebody has them");
                     v.violations.push(Violation { at: now, invariant: "gap", detail });
                 }
-                v.lost += held - told;
+                v.tally.lost += held - told;
                 if held > told && !expect.losses {
                     let direct = if key.to.is_some() { ", direct" } else { "" };
                     let detail = format!("{who}, {held} not orphaned{direct}");

@@ -11,6 +11,7 @@
 mod judge;
 mod spans;
 mod stream;
+mod tally;
 
 use std::collections::BTreeMap;
 
@@ -25,6 +26,7 @@ use crate::hash::narrow;
 pub use judge::{Expect, Verdict};
 pub use spans::Spans;
 use stream::{Run, Stream, StreamKey};
+pub use tally::Tally;
 
 /// Something that must not be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,11 +57,9 @@ pub struct Oracle {
     /// Per node its runs, in order.
     nodes: Vec<Vec<Run>>,
     violations: Vec<Violation>,
-    accepted: u64,
+    /// What is known before the end; the judge counts the rest.
+    tally: Tally,
     deliveries: u64,
-    duplicates: u64,
-    disordered: u64,
-    forged: u64,
     last_delivery: Instant,
 }
 
@@ -71,11 +71,8 @@ impl Oracle {
             by_key: BTreeMap::new(),
             nodes: Vec::new(),
             violations: Vec::new(),
-            accepted: 0,
+            tally: Tally::default(),
             deliveries: 0,
-            duplicates: 0,
-            disordered: 0,
-            forged: 0,
             last_delivery: Instant::ZERO,
         }
     }
@@ -83,7 +80,7 @@ impl Oracle {
     /// Messages accepted.
     #[must_use]
     pub fn accepted_count(&self) -> u64 {
-        self.accepted
+        self.tally.published
     }
 
     /// Messages delivered, history included.
@@ -159,7 +156,7 @@ impl Oracle {
                 index
             }
         };
-        self.accepted += 1;
+        self.tally.published += 1;
         self.streams[index as usize].push(now, narrow(0, payload))
     }
 
@@ -175,7 +172,7 @@ impl Oracle {
         let to = d.direct.then_some(node);
         let index = origin.filter(|&o| o != node).and_then(|o| self.find(o, d.incarnation, to));
         let (Some(index), Some(origin)) = (index, origin) else {
-            self.forged += u64::from(d.count);
+            self.tally.forged += u64::from(d.count);
             let who =
                 node_of(self.auth_key, &d.id).map_or_else(|| format!("{:?}", d.id), |n| format!("n{n}"));
             return self.broken(now, "false", format!("n{node} got messages that {who} never published"));
@@ -185,7 +182,7 @@ impl Oracle {
         for message in d.messages() {
             let given = narrow(0, &message.payload);
             if self.streams[index as usize].hash(seq) != Some(given) {
-                self.forged += 1;
+                self.tally.forged += 1;
                 problems.push(("false", format!("n{node} got another n{origin}/{seq} than was published")));
             }
             seq += 1;
@@ -215,8 +212,8 @@ impl Oracle {
         if doubled > 0 {
             problems.push(("duplicate", format!("n{node} got n{origin}/{}..{last} again", d.first_seq)));
         }
-        self.duplicates += doubled;
-        self.disordered += astray;
+        self.tally.duplicates += doubled;
+        self.tally.disordered += astray;
         for (invariant, detail) in problems {
             self.broken(now, invariant, detail);
         }

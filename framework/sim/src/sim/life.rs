@@ -1,11 +1,13 @@
 //! The life of nodes: founding, joining, leaving, dying, coming back.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use tertulia_core::auth::Auth;
 use tertulia_core::engine::api::{Down, Input};
 use tertulia_core::engine::{Engine, Setup};
 use tertulia_core::id::Incarnation;
+use tertulia_core::peers::Addr;
 use tertulia_core::rng::NodeRng;
 
 use super::Sim;
@@ -16,7 +18,8 @@ use crate::auth::SimAuth;
 /// How a node comes back.
 #[derive(Clone, Debug, Default)]
 pub struct Restart {
-    /// What it stored is gone: its address book, its last incarnation, when it claimed its nick. The key stays.
+    /// What it stored is gone: its address book, its last incarnation, when it claimed its nick. The key stays, and
+    /// with it what its topology keeps: a vote that was given under this key is not given again.
     pub forget: bool,
     /// Members to dial; none: its address book, and without one whoever runs.
     pub contacts: Vec<u32>,
@@ -39,7 +42,7 @@ impl Sim<'_> {
         self.fault("join", Some(node));
         self.start(node, false);
         let addrs = contacts.iter().map(|&c| self.addr(c)).collect();
-        self.feed(node, Input::Join(addrs));
+        self.invite(node, addrs);
         node
     }
 
@@ -87,8 +90,25 @@ impl Sim<'_> {
             contacts.extend(self.running.iter().copied().filter(|&c| c != n).take(3));
         }
         let addrs = contacts.iter().map(|&c| self.addr(c)).collect();
-        self.feed(n, Input::Join(addrs));
+        self.invite(n, addrs);
         true
+    }
+
+    fn invite(&mut self, n: u32, addrs: Vec<Addr>) {
+        self.nodes[n as usize].contacts.clone_from(&addrs);
+        self.feed(n, Input::Join(addrs));
+    }
+
+    /// True while a node looks for a member, and nobody listens at any address that it was given or remembers.
+    #[must_use]
+    pub fn is_lost(&self, n: u32) -> bool {
+        if self.status(n) != Status::Running || self.ready_at(n).is_some() {
+            return false;
+        }
+        let node = &self.nodes[n as usize];
+        let mut known = node.contacts.iter().chain(node.stored.book.iter().flat_map(|entry| &entry.1));
+        let there: BTreeSet<Addr> = self.members().filter(|&m| m != n).map(|m| self.addr(m)).collect();
+        !known.any(|addr| there.contains(addr))
     }
 
     /// Asks a node to leave. It goes once what it published is on its way.
@@ -115,6 +135,7 @@ impl Sim<'_> {
             nick,
             claimed_at: self.wall_ms(),
             book: Vec::new(),
+            slot: None,
         };
         self.nodes.push(Node::new(stored));
         n
@@ -153,6 +174,7 @@ impl Sim<'_> {
             claimed_at: node.stored.claimed_at,
             addrs: vec![addr],
             book: node.stored.book.clone(),
+            slot: node.stored.slot.clone(),
             planted: self.planted,
         };
         node.engine = Some(Box::new(Engine::new(setup)));

@@ -41,6 +41,11 @@ use node::Node;
 /// How identities are made, where the plain [`SimAuth`] will not do.
 pub type Wrap = Box<dyn Fn(SimAuth) -> Box<dyn Auth> + Send>;
 
+/// The key of all identities in the runs of a seed.
+pub(crate) fn auth_key(seed: u64) -> u64 {
+    mix(seed ^ 0x5eed)
+}
+
 /// A simulated group.
 pub struct Sim<'a> {
     config: SimConfig,
@@ -59,8 +64,8 @@ pub struct Sim<'a> {
     oracle: Oracle,
     trace: u64,
     messages: u64,
+    receiver: Option<u32>,
     last_activity: Instant,
-    active_messages: u64,
     tap: Option<Box<dyn Tap>>,
     watch: Option<Box<dyn Watch>>,
     wrap: Option<Wrap>,
@@ -85,13 +90,13 @@ impl<'a> Sim<'a> {
             paths: Paths::default(),
             net_rng: NodeRng::fork(seed, 1),
             work_rng: NodeRng::fork(seed, 2),
-            auth_key: mix(seed ^ 0x5eed),
+            auth_key: auth_key(seed),
             counters: Counters::default(),
-            oracle: Oracle::new(mix(seed ^ 0x5eed)),
+            oracle: Oracle::new(auth_key(seed)),
             trace: mix(seed),
             messages: 0,
+            receiver: None,
             last_activity: Instant::ZERO,
-            active_messages: 0,
             tap: None,
             watch: None,
             wrap: None,
@@ -256,23 +261,28 @@ impl<'a> Sim<'a> {
             .flat_map(|n| n.links.iter().filter(|l| l.up).map(|l| l.peer))
     }
 
-    /// Messages (frames, links up and down) that nodes have processed so far: the boundaries between which the
+    /// Messages that nodes have processed so far: frames other than probes, links up and down. Between them the
     /// explorer puts its events.
     #[must_use]
     pub fn messages(&self) -> u64 {
         self.messages
     }
 
-    /// The count of messages when something of note last happened.
+    /// Who processed the last of them.
     #[must_use]
-    pub fn active_messages(&self) -> u64 {
-        self.active_messages
+    pub fn receiver(&self) -> Option<u32> {
+        self.receiver
+    }
+
+    /// When something of note last happened: an event for people, a link up or down, a delivery.
+    #[must_use]
+    pub fn last_activity(&self) -> Instant {
+        self.last_activity
     }
 
     /// Something of note happens now.
     fn active(&mut self) {
         self.last_activity = self.now;
-        self.active_messages = self.messages;
     }
 
     /// Events waiting in the queue.

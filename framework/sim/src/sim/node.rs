@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use bytes::Bytes;
 use tertulia_core::engine::Engine;
 use tertulia_core::engine::api::DialId;
 use tertulia_core::frame::Lane;
@@ -53,6 +54,8 @@ pub struct Stored {
     pub claimed_at: u64,
     /// Its address book.
     pub book: Vec<(PeerId, Vec<Addr>)>,
+    /// What its topology keeps.
+    pub slot: Option<Bytes>,
 }
 
 /// One end of a link.
@@ -90,6 +93,8 @@ pub(crate) struct Node {
     /// Counts runs, from 1.
     pub(crate) run: u32,
     pub(crate) stored: Stored,
+    /// The addresses that it was given to join by.
+    pub(crate) contacts: Vec<Addr>,
     /// Part of its address.
     pub(crate) port: u32,
     /// Sorted by number.
@@ -126,6 +131,7 @@ impl Node {
             engine: None,
             run: 0,
             stored,
+            contacts: Vec::new(),
             port: 0,
             links: Vec::new(),
             next_link: 0,

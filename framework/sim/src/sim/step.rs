@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use tertulia_core::engine::api::{Event, Input, LinkId, Output};
+use tertulia_core::frame::FrameKind;
 use tertulia_core::rng::mix;
 use tertulia_core::time::Instant;
 
@@ -123,7 +124,9 @@ impl Sim<'_> {
                 let first = frame.body.first_chunk::<8>().map_or(0, |b| u64::from_le_bytes(*b));
                 let head = u64::from(frame.kind as u8) << 32 | frame.body.len() as u64;
                 self.note(2, u64::from(n) << 32 | u64::from(from), head ^ mix(first));
-                self.messages += 1;
+                if frame.kind != FrameKind::Probe {
+                    self.message(n);
+                }
                 self.feed(n, Input::Frame { link: LinkId(link), frame });
             }
             Arrival::LinkUp { link } => self.link_up(n, link),
@@ -131,7 +134,7 @@ impl Sim<'_> {
                 let Some(end) = self.nodes[n as usize].take_end(link) else { return };
                 if end.up {
                     self.note(3, u64::from(n), u64::from(link));
-                    self.messages += 1;
+                    self.message(n);
                     self.active();
                     self.feed(n, Input::LinkDown { link: LinkId(link), reason });
                 }
@@ -148,13 +151,19 @@ impl Sim<'_> {
         }
     }
 
+    /// A node processes a message.
+    fn message(&mut self, n: u32) {
+        self.messages += 1;
+        self.receiver = Some(n);
+    }
+
     /// Tells an engine of a link.
     pub(super) fn link_up(&mut self, n: u32, link: u32) {
         let Some(end) = self.nodes[n as usize].end(link) else { return };
         end.up = true;
         let (peer, incarnation, dial) = (end.peer, end.incarnation, end.dial);
         self.note(5, u64::from(n), u64::from(peer));
-        self.messages += 1;
+        self.message(n);
         self.active();
         let peer = self.id(peer);
         self.feed(n, Input::LinkUp { link: LinkId(link), peer, incarnation, dial });
@@ -208,6 +217,7 @@ impl Sim<'_> {
                     }
                 }
                 Output::Event(event) => self.told(n, &event),
+                Output::Persist(slot) => self.nodes[n as usize].stored.slot = Some(slot),
                 Output::Book(book) => self.nodes[n as usize].stored.book = book,
                 Output::Stop => stop = true,
             }

@@ -1,7 +1,6 @@
 //! Connections in both directions, up to a link.
 
 use core::time::Duration;
-use std::sync::Arc;
 
 use tertulia_core::engine::api::{DialFailure, DialId, Down, Event, Input, LinkId};
 use tertulia_core::id::Incarnation;
@@ -10,7 +9,6 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use super::link::{read, write};
-use super::outbound::Outbound;
 use super::tasks::{Dialling, Ended, Job, Tasks};
 use super::{CLOSE, Driver, End, RawLink};
 use crate::link::{
@@ -128,6 +126,7 @@ impl Driver {
             }
             Ended::Reader(link) => self.reader_ended(link, Down::Failed),
             Ended::Writer(link, why) => self.writer_ended(link, why),
+            Ended::Kept(safe) => self.kept(safe),
             Ended::Other => {}
         }
     }
@@ -169,7 +168,7 @@ impl Driver {
         let Link { session, tx, rx, remote } = link;
         let Session { peer, incarnation, sealer, opener, .. } = session;
         let caps = self.transport.caps();
-        let outbound = Arc::new(Outbound::new(&self.limits));
+        let outbound = self.links.outbound(&self.limits);
         let writer = match RecordWriter::new(sealer, &caps) {
             Ok(writer) if !self.links.is_full() => writer,
             other => {
@@ -184,7 +183,7 @@ impl Driver {
         let Some(id) = self.links.add(peer, outbound.clone()) else { return };
         tracing::debug!(link = id.0, %peer, %remote, "a link is up");
         let arrivals = self.arrivals.clone();
-        let reader = RecordReader::new(opener);
+        let reader = RecordReader::new(opener, &caps);
         self.tasks.start(Job::Reader(id), async move {
             read(id, rx, reader, caps.max_record, arrivals).await;
             // Its end is its last arrival, behind all frames.

@@ -61,6 +61,7 @@ pub(super) async fn read(
         let Ok(credit) = credits.clone().acquire_owned().await else { break Down::Failed };
         let received = poll_fn(|cx| rx.poll_recv(cx, &mut batch)).await;
         let mut frames = Vec::with_capacity(usual);
+        reader.tidy(std::time::Instant::now());
         let opened = open(&mut batch, &mut reader, &mut frames);
         usual = frames.len().clamp(4, 1024);
         if !frames.is_empty() && driver.send(Arrival::Frames { link, frames, credit }).await.is_err() {

@@ -3,12 +3,14 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
+use tertulia_core::config::LimitsConfig;
 use tertulia_core::engine::api::LinkId;
 use tertulia_core::frame::{Frame, Lane};
 use tertulia_core::id::PeerId;
 use tertulia_core::time::Instant;
+use tokio::sync::Notify;
 
-use super::outbound::Outbound;
+use super::outbound::{Cork, Outbound};
 
 /// One link.
 #[derive(Debug)]
@@ -32,11 +34,48 @@ pub(super) struct Links {
     touched: Vec<LinkId>,
     /// Links that close, and when they are cut.
     closing: VecDeque<(Instant, LinkId)>,
+    /// Links that got the last parcel of one's own, and whether one is being staged.
+    marked: Vec<LinkId>,
+    marking: bool,
+    cork: Arc<Cork>,
 }
 
 impl Links {
-    pub(super) fn new(most: usize) -> Self {
-        Links { entries: BTreeMap::new(), next: 0, most, touched: Vec::new(), closing: VecDeque::new() }
+    /// No links, at most `most`; `driver` is whom [`corked`](Links::corked) lets wait.
+    pub(super) fn new(most: usize, driver: Arc<Notify>) -> Self {
+        Links {
+            entries: BTreeMap::new(),
+            next: 0,
+            most,
+            touched: Vec::new(),
+            closing: VecDeque::new(),
+            marked: Vec::new(),
+            marking: false,
+            cork: Arc::new(Cork::new(driver)),
+        }
+    }
+
+    /// Lanes for a new link.
+    pub(super) fn outbound(&self, limits: &LimitsConfig) -> Arc<Outbound> {
+        Arc::new(Outbound::new(limits, self.cork.clone()))
+    }
+
+    /// A parcel of one's own is about to be staged, or has been.
+    pub(super) fn marks(&mut self, begins: bool) {
+        self.marking = begins;
+        if begins {
+            self.marked.clear();
+        }
+    }
+
+    /// True while every link that got the last parcel of one's own is still busy; the driver is woken when one is not.
+    pub(super) fn corked(&self) -> bool {
+        let entries = || self.marked.iter().filter_map(|id| self.entries.get(id)).filter(|e| !e.closing);
+        if entries().next().is_none() {
+            return false;
+        }
+        self.cork.wait();
+        entries().all(|entry| !entry.staged.is_empty() || !entry.outbound.is_idle())
     }
 
     /// True when no more links are allowed.
@@ -70,6 +109,9 @@ impl Links {
         if let Some(entry) = self.entries.get_mut(&id).filter(|entry| !entry.closing) {
             if entry.staged.is_empty() {
                 self.touched.push(id);
+            }
+            if self.marking && lane == Lane::Data {
+                self.marked.push(id);
             }
             entry.staged.push((lane, frame));
         }

@@ -6,11 +6,13 @@
 //! bound, and what exceeds the bound is dropped for the engine to make up for.
 
 mod accept;
+mod gathering;
 mod held;
 mod link;
 mod links;
 mod outbound;
 mod outputs;
+mod slot;
 mod startup;
 mod tasks;
 
@@ -24,13 +26,16 @@ use tertulia_core::time::{Instant, earliest};
 use tokio::sync::{mpsc, watch};
 
 use super::error::Outcome;
-use super::outgoing::Phase;
+use super::outgoing::{Phase, Wants};
 use super::shared::{Command, Shared, members, view};
 use crate::discovery::{Discovery, Founding};
 use crate::link::{Crypto, HandshakeParams, Listener, RawLink, Transport};
+use crate::store::Store;
+use gathering::Gathering;
 use held::Held;
 use link::Arrival;
 use links::Links;
+use slot::Slot;
 pub use startup::Entry;
 use startup::Finding;
 use tasks::Tasks;
@@ -65,6 +70,8 @@ pub(crate) struct Parts {
     pub(crate) discovery: Option<Arc<dyn Discovery>>,
     /// True when the address book holds anybody.
     pub(crate) remembered: bool,
+    /// Where the topology's slot is kept.
+    pub(crate) store: Arc<dyn Store>,
     /// Where changes of the address book go.
     pub(crate) book: watch::Sender<super::Book>,
 }
@@ -81,6 +88,7 @@ struct Driver {
     start: tokio::time::Instant,
     now: Instant,
     links: Links,
+    slot: Slot,
     tasks: Tasks,
     held: Held,
     discovery: Option<Arc<dyn Discovery>>,
@@ -90,6 +98,7 @@ struct Driver {
     phase: Phase,
     /// Strangers are not told of before this.
     quiet_until: Instant,
+    gathering: Gathering,
     /// Parcels published to the group.
     parcels: u64,
     end: End,
@@ -128,7 +137,8 @@ pub(crate) async fn run(parts: Parts) -> (Outcome, u64) {
     let mut driver = Driver {
         engine: parts.engine,
         held: Held::new(limits.inbox.bytes()),
-        links: Links::new(most),
+        links: Links::new(most, parts.shared.wake.clone()),
+        slot: Slot::new(parts.store),
         limits,
         book: parts.book,
         transport: parts.transport,
@@ -143,6 +153,7 @@ pub(crate) async fn run(parts: Parts) -> (Outcome, u64) {
         founding: None,
         phase: Phase::Joining,
         quiet_until: Instant::ZERO,
+        gathering: Gathering::default(),
         parcels: 0,
         end: End::Stays,
         refusal: None,
@@ -221,20 +232,37 @@ impl Driver {
         if self.phase == Phase::Joining {
             return false;
         }
+        let mut grows = self.gathering.look(self.shared.outgoing.group_len());
         for _ in 0..PARCELS {
-            let group = if self.engine.can_publish() { self.shared.outgoing.take_group() } else { None };
+            let group = self.shared.outgoing.take_group(self.wants_group(grows));
             let engine = &self.engine;
             let direct = self.shared.outgoing.take_direct(|to| engine.can_send(to));
             if group.is_none() && direct.is_none() {
                 break;
             }
-            self.parcels += u64::from(group.is_some());
-            for body in [group, direct].into_iter().flatten() {
+            if let Some(body) = group {
+                self.parcels += 1;
+                grows = true;
+                self.links.marks(true);
+                self.tell(Input::Publish { to: None, draft: body.draft });
+                self.links.marks(false);
+            }
+            if let Some(body) = direct {
                 self.tell(Input::Publish { to: body.to, draft: body.draft });
             }
         }
+        let wants = self.wants_group(false);
         let engine = &self.engine;
-        !self.shared.outgoing.sleep(engine.can_publish(), |to| engine.can_send(to))
+        !self.shared.outgoing.sleep(wants, |to| engine.can_send(to))
+    }
+
+    /// Which bodies for the group could be published now; one that still grows is left to grow for this turn.
+    fn wants_group(&self, grows: bool) -> Wants {
+        match self.engine.can_publish() {
+            false => Wants::Nothing,
+            true if grows || (self.shared.outgoing.group_len() > 0 && self.links.corked()) => Wants::Full,
+            true => Wants::Any,
+        }
     }
 
     /// Hands data that waited to the engine, as far as the application reads.

@@ -1,6 +1,7 @@
 //! The way of frames from the driver to a link's writer.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 use tertulia_core::config::LimitsConfig;
@@ -20,6 +21,33 @@ pub(super) struct Outbound {
     held: [AtomicUsize; Lanes::COUNT],
     limits: [usize; Lanes::COUNT],
     ready: Notify,
+    /// The writer has nothing left to do. Written under the lock.
+    idle: AtomicBool,
+    cork: Arc<Cork>,
+}
+
+/// Lets the driver wait for any writer to have nothing left to do.
+#[derive(Debug)]
+pub(super) struct Cork {
+    waits: AtomicBool,
+    driver: Arc<Notify>,
+}
+
+impl Cork {
+    pub(super) fn new(driver: Arc<Notify>) -> Self {
+        Cork { waits: AtomicBool::new(false), driver }
+    }
+
+    /// The driver is woken by the next writer that becomes idle; it looks at the writers after this call.
+    pub(super) fn wait(&self) {
+        self.waits.store(true, Ordering::SeqCst);
+    }
+
+    fn pull(&self) {
+        if self.waits.swap(false, Ordering::SeqCst) {
+            self.driver.notify_one();
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -39,12 +67,14 @@ pub(super) enum Collected {
 
 impl Outbound {
     /// Empty lanes with the profile's limits.
-    pub(super) fn new(limits: &LimitsConfig) -> Self {
+    pub(super) fn new(limits: &LimitsConfig, cork: Arc<Cork>) -> Self {
         Outbound {
             staged: Mutex::default(),
             held: Default::default(),
             limits: [limits.lane_control.bytes(), limits.lane_data.bytes(), limits.lane_repair.bytes()],
             ready: Notify::new(),
+            idle: AtomicBool::new(true),
+            cork,
         }
     }
 
@@ -56,7 +86,7 @@ impl Outbound {
     /// Puts frames on their lanes and returns how many found theirs full. These are gone: the engine makes up for them.
     pub(super) fn push(&self, frames: &mut Vec<(Lane, Frame)>) -> usize {
         let mut staged = self.staged.lock();
-        let idle = staged.frames.is_empty();
+        let empty = staged.frames.is_empty();
         let mut dropped = 0;
         // One driver adds and the writer only subtracts: what is read here can only be too large.
         for (lane, frame) in frames.drain(..) {
@@ -69,7 +99,10 @@ impl Outbound {
                 dropped += 1;
             }
         }
-        let wake = idle && !staged.frames.is_empty();
+        let wake = empty && !staged.frames.is_empty();
+        if wake {
+            self.idle.store(false, Ordering::SeqCst);
+        }
         drop(staged);
         if wake {
             self.ready.notify_one();
@@ -93,7 +126,23 @@ impl Outbound {
             // These lanes have no limit of their own.
             let _taken = lanes.push(lane, frame);
         }
+        if lanes.is_empty() {
+            self.rest();
+        }
         if closing { Collected::Closing } else { Collected::Open }
+    }
+
+    /// The writer has nothing left to do, unless something was pushed just now.
+    fn rest(&self) {
+        let staged = self.staged.lock();
+        self.idle.store(staged.frames.is_empty(), Ordering::SeqCst);
+        drop(staged);
+        self.cork.pull();
+    }
+
+    /// True while the writer has nothing to do.
+    pub(super) fn is_idle(&self) -> bool {
+        self.idle.load(Ordering::SeqCst)
     }
 
     /// Frames of a lane left: `before` bytes were held by the writer's lanes, `after` are now.
@@ -129,7 +178,8 @@ mod tests {
     #[test]
     fn a_full_lane_drops_and_spares_the_others() {
         let limits = LimitsConfig { lane_data: Size(10_000), ..LimitsConfig::default() };
-        let outbound = Outbound::new(&limits);
+        let driver = Arc::new(Notify::new());
+        let outbound = Outbound::new(&limits, Arc::new(Cork::new(driver)));
         let mut frames: Vec<_> = (0..5).map(|_| (Lane::Data, frame(3000))).collect();
         frames.push((Lane::Control, frame(10)));
         assert_eq!(outbound.push(&mut frames), 2);
@@ -151,5 +201,28 @@ mod tests {
         outbound.close();
         assert_eq!(outbound.collect(&mut lanes, &mut spare), Collected::Closing);
         assert_eq!(lanes.len(Lane::Data), 1);
+    }
+
+    #[tokio::test]
+    async fn a_writer_with_nothing_left_wakes_a_driver_that_waits_for_it() {
+        let driver = Arc::new(Notify::new());
+        let cork = Arc::new(Cork::new(driver.clone()));
+        let outbound = Outbound::new(&LimitsConfig::default(), cork.clone());
+        let (mut lanes, mut spare) = (Outbound::lanes(), Vec::new());
+        assert!(outbound.is_idle());
+        outbound.push(&mut vec![(Lane::Data, frame(10))]);
+        cork.wait();
+        outbound.collect(&mut lanes, &mut spare);
+        assert!(!outbound.is_idle(), "it has the frame in its own lanes");
+        lanes.advance(Lane::Data, frame(10).wire_len());
+        outbound.push(&mut vec![(Lane::Data, frame(10))]);
+        outbound.collect(&mut lanes, &mut spare);
+        assert!(!outbound.is_idle(), "another one came");
+        lanes.advance(Lane::Data, frame(10).wire_len());
+        outbound.collect(&mut lanes, &mut spare);
+        assert!(outbound.is_idle());
+        // Told once, and not lost though nobody waited at that moment.
+        driver.notified().await;
+        assert!(!cork.waits.load(Ordering::SeqCst));
     }
 }

@@ -20,7 +20,8 @@ impl Driver {
         std::mem::swap(self.engine.outputs(), &mut outputs);
         for output in outputs.drain(..) {
             match output {
-                Output::Send { link, lane, frame } => self.links.stage(link, lane, frame),
+                Output::Send { link, lane, frame } => self.stage(link, lane, frame),
+                Output::Persist(slot) => self.keep(slot),
                 Output::Deliver(parcel) => self.deliver(&parcel),
                 Output::Event(event) => self.event(&event),
                 Output::Dial { dial, addr } => self.dial(dial, &addr),

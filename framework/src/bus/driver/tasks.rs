@@ -20,6 +20,8 @@ pub(super) enum Ended {
     Reader(LinkId),
     /// A link's writer.
     Writer(LinkId, Down),
+    /// What the topology keeps is safe, or could not be kept.
+    Kept(bool),
     /// A task of which nothing more need be known.
     Other,
 }
@@ -41,6 +43,7 @@ pub(super) enum Job {
     Refuse,
     Accept,
     Seek,
+    Keep,
 }
 
 /// All tasks of a node.
@@ -79,7 +82,7 @@ impl Tasks {
             Job::Handshake => self.handshakes += 1,
             Job::Refuse => self.refusals += 1,
             Job::Reader(link) | Job::Writer(link) => self.links.entry(link).or_default().push(handle),
-            Job::Dial(_) | Job::Accept | Job::Seek => {}
+            Job::Dial(_) | Job::Accept | Job::Seek | Job::Keep => {}
         }
     }
 
@@ -114,6 +117,7 @@ impl Tasks {
                     }
                     Some(Job::Reader(link)) => Ended::Reader(link),
                     Some(Job::Writer(link)) => Ended::Writer(link, Down::Failed),
+                    Some(Job::Keep) => Ended::Kept(false),
                     _ => Ended::Other,
                 }
             }

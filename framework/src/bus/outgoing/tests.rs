@@ -19,12 +19,12 @@ fn what_waits_becomes_one_body_in_order() {
     for n in 1..=100u64 {
         assert_eq!(offer(&outgoing, None, &n.to_le_bytes()), Ok(n));
     }
-    let body = outgoing.take_group().unwrap();
+    let body = outgoing.take_group(Wants::Any).unwrap();
     assert_eq!(body.draft.count(), 100);
     let got: Vec<_> = Messages::new(body.draft.body().to_vec().into()).map(|m| m.payload).collect();
     assert_eq!(got.len(), 100);
     assert_eq!(got[41][..], 42u64.to_le_bytes());
-    assert!(outgoing.take_group().is_none());
+    assert!(outgoing.take_group(Wants::Any).is_none());
     assert_eq!(offer(&outgoing, None, b"x"), Ok(101), "numbers go on");
 }
 
@@ -38,7 +38,7 @@ fn bodies_stop_at_the_target_and_a_large_message_stands_alone() {
     offer(&outgoing, None, &[0; 200_000]).unwrap();
     offer(&outgoing, None, b"after").unwrap();
     let mut counts = Vec::new();
-    while let Some(body) = outgoing.take_group() {
+    while let Some(body) = outgoing.take_group(Wants::Any) {
         assert!(body.draft.len() <= BODY_TARGET || body.draft.count() == 1);
         counts.push(body.draft.count() as usize);
     }
@@ -54,7 +54,7 @@ fn what_is_refused_takes_no_number() {
     assert_eq!(offer(&outgoing, None, &[0; 5000]), Ok(1), "one message always fits an empty queue");
     assert_eq!(offer(&outgoing, None, b"x"), Err(PublishError::Full));
     assert_eq!(offer(&outgoing, Some(PeerId([2; 32])), b"x"), Err(PublishError::Full));
-    outgoing.take_group().unwrap();
+    outgoing.take_group(Wants::Any).unwrap();
     assert_eq!(offer(&outgoing, Some(PeerId([9; 32])), b"x"), Err(PublishError::NoSuchMember));
     assert_eq!(offer(&outgoing, None, b"x"), Ok(2));
     outgoing.enter(Phase::Gone);
@@ -78,15 +78,15 @@ fn recipients_have_streams_of_their_own_and_take_turns() {
 #[test]
 fn the_driver_is_woken_once_and_only_when_it_sleeps() {
     let outgoing = outgoing(1 << 20);
-    assert!(outgoing.sleep(true, |_| true));
+    assert!(outgoing.sleep(Wants::Any, |_| true));
     offer(&outgoing, None, b"x").unwrap();
-    assert_eq!(outgoing.state.lock().wants, (false, false));
-    assert!(!outgoing.sleep(true, |_| true));
-    assert!(outgoing.sleep(false, |_| true), "a full window is no work");
+    assert_eq!(outgoing.state.lock().wants, (Wants::Nothing, false));
+    assert!(!outgoing.sleep(Wants::Any, |_| true));
+    assert!(outgoing.sleep(Wants::Nothing, |_| true), "a full window is no work");
     offer(&outgoing, None, b"x").unwrap();
-    assert_eq!(outgoing.state.lock().wants, (false, true));
+    assert_eq!(outgoing.state.lock().wants, (Wants::Nothing, true));
     offer(&outgoing, Some(PeerId([2; 32])), b"x").unwrap();
-    assert_eq!(outgoing.state.lock().wants, (false, false));
+    assert_eq!(outgoing.state.lock().wants, (Wants::Nothing, false));
 }
 
 #[tokio::test]
@@ -102,11 +102,27 @@ async fn publishers_wait_for_room_and_learn_of_the_end() {
     let waiting = publish(500);
     tokio::task::yield_now().await;
     assert!(!waiting.is_finished());
-    outgoing.take_group().unwrap();
+    outgoing.take_group(Wants::Any).unwrap();
     assert_eq!(waiting.await.unwrap().unwrap().seq, 2);
     let waiting = publish(800);
     tokio::task::yield_now().await;
     outgoing.enter(Phase::Gone);
     assert_eq!(waiting.await.unwrap(), Err(PublishError::Left));
     assert_eq!(outgoing.state.lock().waiting, 0);
+}
+
+#[test]
+fn a_driver_that_wants_full_bodies_sleeps_until_there_is_one() {
+    let outgoing = outgoing(8 << 20);
+    offer(&outgoing, None, &[0; 1000]).unwrap();
+    assert!(outgoing.take_group(Wants::Full).is_none());
+    assert!(outgoing.sleep(Wants::Full, |_| true));
+    while outgoing.state.lock().wants.0 == Wants::Full {
+        offer(&outgoing, None, &[0; 1000]).unwrap();
+    }
+    assert!(!outgoing.sleep(Wants::Full, |_| true));
+    let body = outgoing.take_group(Wants::Full).unwrap();
+    assert!(body.draft.len() > BODY_TARGET - 1000 - HEADER, "{}", body.draft.len());
+    assert!(outgoing.take_group(Wants::Full).is_none(), "the rest goes on growing");
+    assert!(outgoing.take_group(Wants::Any).is_some());
 }

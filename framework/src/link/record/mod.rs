@@ -3,27 +3,36 @@
 //! A record's plain text is a row of items. An item is a head of four bytes (little-endian: length in the low 24
 //! bits, the lane in bits 24 and 25, bit 26 for a fragment), then a frame as it stands on the wire. A frame that
 //! fits a record is never cut. A longer one travels as fragments; these carry twelve more bytes, namely the frame's
-//! number on the link, the fragment's offset and the frame's length, so that fragments that arrive in any order
-//! could be put together. On a stream they arrive in order, and anything else is an error. Fragments of different
+//! number in its lane, the fragment's offset and the frame's length, so that fragments that arrive in any order
+//! can be put together. On a stream they arrive in order, and anything else is an error. Fragments of different
 //! lanes may alternate, so a long parcel does not hold up control.
+//!
+//! On a stream both sides count records. Over datagrams each begins with its number (eight bytes, little-endian), which
+//! is the number that it is sealed under: records open in any order, each once. One whose seal does not hold is then
+//! thrown away, as anybody on the way can throw in datagrams; on a stream it ends the link.
 
+mod assembly;
 mod reader;
 #[cfg(test)]
 mod tests;
+mod window;
 mod writer;
 
 pub use reader::RecordReader;
 pub use writer::RecordWriter;
 
 use tertulia_core::frame::Lane;
+use tertulia_core::parcel;
 
-use super::SealError;
+use super::{SealError, Session};
 
-/// The longest frame that a link carries, header included: a message of 1 MiB in its parcel, and room.
-pub const MAX_FRAME: usize = 1024 * 1024 + 128 * 1024;
+/// The longest frame that a link carries, header included: the longest parcel, and room.
+pub const MAX_FRAME: usize = parcel::BODY_MAX + 128 * 1024;
 
 const ITEM_HEAD: usize = 4;
 const FRAGMENT_HEAD: usize = 12;
+/// Bytes of a record's number, where it is sent.
+const NUMBER: usize = 8;
 const LENGTH_BITS: u32 = 24;
 const FRAGMENT: u32 = 1 << 26;
 const KNOWN_BITS: u32 = (1 << 27) - 1;
@@ -43,10 +52,8 @@ pub enum RecordError {
     /// A frame longer than a link carries.
     #[error("a frame of {0} bytes is longer than the {max} that a link carries", max = MAX_FRAME)]
     TooLong(usize),
-    /// The transport's records are too short to be of use, or arrive in no order.
-    #[error(
-        "this transport's records cannot carry frames: they must be ordered, reliable and of 256 bytes at least"
-    )]
+    /// The transport's records are too short to be of use.
+    #[error("this transport's records cannot carry frames: they must be of 256 bytes at least")]
     Unsuitable,
     /// As many records as one session may seal.
     #[error("the session is used up: the link has to be made again")]

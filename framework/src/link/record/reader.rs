@@ -1,11 +1,15 @@
 //! From sealed records to frames.
 
-use bytes::{Bytes, BytesMut};
+use std::time::Instant;
+
+use bytes::{Buf, Bytes, BytesMut};
 use tertulia_core::frame::{Frame, Lane};
 use tertulia_core::wire::Reader;
 
-use super::{FRAGMENT, FRAGMENT_HEAD, ITEM_HEAD, KNOWN_BITS, LENGTH_BITS, MAX_FRAME, RecordError};
-use crate::link::{Lanes, Opener, Session};
+use super::assembly::{Assembly, Piece};
+use super::window::Window;
+use super::{FRAGMENT, FRAGMENT_HEAD, ITEM_HEAD, KNOWN_BITS, LENGTH_BITS, MAX_FRAME, NUMBER, RecordError};
+use crate::link::{Caps, Lanes, Opener, Session};
 
 /// Opens records where they stand and yields the frames in them as slices: a body is not copied, unless it came
 /// in fragments.
@@ -13,8 +17,15 @@ use crate::link::{Lanes, Opener, Session};
 /// A slice keeps the memory of its whole receive buffer. What is kept for long should be copied out.
 pub struct RecordReader {
     opener: Box<dyn Opener>,
-    seq: u64,
-    partial: [Option<Partial>; Lanes::COUNT],
+    order: Order,
+}
+
+/// What the transport promises, and what is kept for what it does not.
+enum Order {
+    /// Every record arrives, in order.
+    Stream { seq: u64, partial: [Option<Partial>; Lanes::COUNT] },
+    /// Records arrive in any order, doubled or not at all.
+    Datagrams { window: Box<Window>, assembly: Assembly, forged: u64 },
 }
 
 /// A frame of which some fragments have arrived.
@@ -26,10 +37,26 @@ struct Partial {
 }
 
 impl RecordReader {
-    /// Reads records of a session from its first one.
+    /// Records whose seals do not hold, after which a link over datagrams is given up. Far below what would weaken
+    /// AES-GCM (2³⁶ tries, RFC 9001 B.1).
+    const FORGED_MAX: u64 = 1 << 32;
+
+    /// Reads records of a session from its first one, over a transport with these properties.
     #[must_use]
-    pub fn new(opener: Box<dyn Opener>) -> Self {
-        RecordReader { opener, seq: Session::FIRST, partial: [const { None }; Lanes::COUNT] }
+    pub fn new(opener: Box<dyn Opener>, caps: &Caps) -> Self {
+        let order = if caps.is_stream() {
+            Order::Stream { seq: Session::FIRST, partial: [const { None }; Lanes::COUNT] }
+        } else {
+            Order::Datagrams { window: Box::new(Window::new()), assembly: Assembly::new(), forged: 0 }
+        };
+        RecordReader { opener, order }
+    }
+
+    /// Tells the time: frames whose missing fragments will not come any more are dropped.
+    pub fn tidy(&mut self, now: Instant) {
+        if let Order::Datagrams { assembly, .. } = &mut self.order {
+            assembly.tidy(now);
+        }
     }
 
     /// Opens one record and passes on its frames in order. After an error the link is unusable; frames passed on
@@ -39,9 +66,9 @@ impl RecordReader {
         mut record: BytesMut,
         mut sink: impl FnMut(Lane, Frame),
     ) -> Result<(), RecordError> {
-        let len = self.opener.open(self.seq, &[], &mut record)?;
-        self.seq = self.seq.checked_add(1).ok_or(RecordError::Exhausted)?;
-        record.truncate(len);
+        if !self.open(&mut record)? {
+            return Ok(());
+        }
         let mut plain = record.freeze();
         while !plain.is_empty() {
             self.item(&mut plain, &mut sink)?;
@@ -52,7 +79,36 @@ impl RecordReader {
     /// Bytes held for frames that have arrived in part.
     #[must_use]
     pub fn held(&self) -> usize {
-        self.partial.iter().flatten().map(|p| p.bytes.len()).sum()
+        match &self.order {
+            Order::Stream { partial, .. } => partial.iter().flatten().map(|p| p.bytes.len()).sum(),
+            Order::Datagrams { assembly, .. } => assembly.held(),
+        }
+    }
+
+    /// Leaves the plain text in `record`; false for a record that is to be thrown away.
+    fn open(&mut self, record: &mut BytesMut) -> Result<bool, RecordError> {
+        let len = match &mut self.order {
+            Order::Stream { seq, .. } => {
+                let len = self.opener.open(*seq, &[], record)?;
+                *seq = seq.checked_add(1).ok_or(RecordError::Exhausted)?;
+                len
+            }
+            Order::Datagrams { window, forged, .. } => {
+                let number = record.first_chunk::<NUMBER>().map_or(0, |n| u64::from_le_bytes(*n));
+                if !window.is_new(number) {
+                    return Ok(false);
+                }
+                record.advance(NUMBER);
+                let Ok(len) = self.opener.open(number, &[], record) else {
+                    *forged += 1;
+                    return if *forged < Self::FORGED_MAX { Ok(false) } else { Err(RecordError::Seal) };
+                };
+                window.mark(number);
+                len
+            }
+        };
+        record.truncate(len);
+        Ok(true)
     }
 
     fn item(&mut self, plain: &mut Bytes, sink: &mut impl FnMut(Lane, Frame)) -> Result<(), RecordError> {
@@ -73,12 +129,12 @@ impl RecordReader {
         }
         let mut item = plain.split_to(ITEM_HEAD + len);
         let item = item.split_off(ITEM_HEAD);
-        let whole = if head & FRAGMENT != 0 {
-            self.fragment(lane, &item)?
-        } else if self.partial[lane as usize].is_some() {
-            return Err(RecordError::Malformed("frame within a frame"));
-        } else {
-            Some(item)
+        let whole = match &self.order {
+            _ if head & FRAGMENT != 0 => self.fragment(lane, &item)?,
+            Order::Stream { partial, .. } if partial[lane as usize].is_some() => {
+                return Err(RecordError::Malformed("frame within a frame"));
+            }
+            _ => Some(item),
         };
         if let Some(bytes) = whole {
             sink(lane, Frame::decode(bytes).ok_or(RecordError::Malformed("unknown frame"))?);
@@ -93,10 +149,16 @@ impl RecordReader {
         let offset = r.u32().map_err(cut)? as usize;
         let total = r.u32().map_err(cut)? as usize;
         let part = item.get(FRAGMENT_HEAD..).unwrap_or_default();
+        let partial = match &mut self.order {
+            Order::Datagrams { assembly, .. } => {
+                return assembly.add(Piece { lane, number, offset, total }, part);
+            }
+            Order::Stream { partial, .. } => partial,
+        };
         if total > MAX_FRAME {
             return Err(RecordError::TooLong(total));
         }
-        let slot = &mut self.partial[lane as usize];
+        let slot = &mut partial[lane as usize];
         if offset == 0 && slot.is_some() || part.is_empty() {
             return Err(RecordError::Malformed("fragment out of place"));
         }
@@ -119,6 +181,6 @@ impl RecordReader {
 
 impl std::fmt::Debug for RecordReader {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("RecordReader").field("seq", &self.seq).finish_non_exhaustive()
+        f.debug_struct("RecordReader").field("held", &self.held()).finish_non_exhaustive()
     }
 }

@@ -64,7 +64,7 @@ fn frames_of_all_lengths_cross_records_of_all_lengths() {
     let mut rng = NodeRng::new(1);
     for max_record in [256, 1000, 4096, 65_536, Caps::STREAM.max_record] {
         let mut writer = RecordWriter::new(Box::new(Count), &caps(max_record)).unwrap();
-        let mut reader = RecordReader::new(Box::new(Count));
+        let mut reader = RecordReader::new(Box::new(Count), &Caps::STREAM);
         for _ in 0..20 {
             let mut lanes = roomy();
             let mut sent: [Vec<Frame>; 3] = Default::default();
@@ -93,14 +93,14 @@ fn a_parcel_of_64_kib_is_not_cut_and_not_copied() {
     let records = write(&mut writer, &mut lanes);
     assert_eq!(records.len(), 1);
     let memory = records[0].as_ptr_range();
-    let frames = read(&mut RecordReader::new(Box::new(Count)), records).unwrap();
+    let frames = read(&mut RecordReader::new(Box::new(Count), &Caps::STREAM), records).unwrap();
     assert!(memory.contains(&frames[0].1.body.as_ptr()));
 }
 
 #[test]
 fn control_overtakes_a_long_frame() {
     let mut writer = RecordWriter::new(Box::new(Count), &caps(4096)).unwrap();
-    let mut reader = RecordReader::new(Box::new(Count));
+    let mut reader = RecordReader::new(Box::new(Count), &Caps::STREAM);
     let mut lanes = roomy();
     lanes.push(Lane::Data, frame(1, 1 << 20)).unwrap();
     let mut batch = TxBatch::new(10_000);
@@ -122,7 +122,8 @@ fn replayed_swapped_and_missing_records_are_refused() {
         write(&mut writer, &mut lanes).remove(0)
     };
     let (a, b) = (one(1), one(2));
-    let result = |records| read(&mut RecordReader::new(Box::new(Count)), records).map(|f| f.len());
+    let result =
+        |records| read(&mut RecordReader::new(Box::new(Count), &Caps::STREAM), records).map(|f| f.len());
     assert_eq!(result(vec![a.clone(), b.clone()]), Ok(2));
     assert_eq!(result(vec![b.clone(), a.clone()]), Err(RecordError::Seal));
     assert_eq!(result(vec![a.clone(), a]), Err(RecordError::Seal));
@@ -151,7 +152,7 @@ fn fragment(number: u32, offset: u32, total: u32, part: &[u8]) -> Vec<u8> {
 #[test]
 fn malformed_records_are_refused() {
     let code = |plain: Vec<u8>| {
-        let mut reader = RecordReader::new(Box::new(Count));
+        let mut reader = RecordReader::new(Box::new(Count), &Caps::STREAM);
         let error = reader.read(forged(&plain), |_, _| ()).unwrap_err();
         assert!(reader.held() <= 100);
         error.code()
@@ -190,7 +191,7 @@ fn random_records_never_panic_nor_hoard() {
                 *byte &= [0, 0, 7][at - 1];
             }
         }
-        let mut reader = RecordReader::new(Box::new(Count));
+        let mut reader = RecordReader::new(Box::new(Count), &Caps::STREAM);
         let _any = reader.read(forged(&plain), |_, frame| assert!(frame.body.len() < 200));
         assert!(reader.held() < 200);
     }
@@ -203,8 +204,97 @@ fn frames_and_transports_have_limits() {
     lanes.push(Lane::Data, frame(1, MAX_FRAME)).unwrap();
     let result = writer.fill(&mut lanes, &mut TxBatch::new(1));
     assert_eq!(result, Err(RecordError::TooLong(MAX_FRAME + Frame::HEADER)));
-    for caps in [caps(100), Caps { ordered: false, ..Caps::STREAM }, Caps { reliable: false, ..Caps::STREAM }]
-    {
+    for caps in [caps(100), Caps::datagram(255)] {
         assert_eq!(RecordWriter::new(Box::new(Count), &caps).err(), Some(RecordError::Unsuitable));
+    }
+}
+
+/// Records of a link over datagrams, with frames of all lengths in them.
+fn datagrams(rng: &mut NodeRng, max_record: usize) -> (Vec<(Lane, Frame)>, Vec<BytesMut>) {
+    let mut writer = RecordWriter::new(Box::new(Count), &Caps::datagram(max_record)).unwrap();
+    let (mut frames, mut records) = (Vec::new(), Vec::new());
+    for number in 0..40 {
+        let mut lanes = roomy();
+        let lane = Lanes::ALL[rng.below(3)];
+        let most = [10, 300, 5000, 70_000][rng.below(4)];
+        let frame = frame(number, rng.below(most));
+        frames.push((lane, frame.clone()));
+        lanes.push(lane, frame).unwrap();
+        records.extend(write(&mut writer, &mut lanes));
+    }
+    assert!(records.iter().all(|r| r.len() <= max_record));
+    (frames, records)
+}
+
+#[test]
+fn datagrams_may_come_in_any_order_and_twice() {
+    let mut rng = NodeRng::new(4);
+    for max_record in [256, 1187, 9000] {
+        let (mut frames, mut records) = datagrams(&mut rng, max_record);
+        let twice: Vec<_> = records.iter().filter(|_| rng.below(3) == 0).cloned().collect();
+        records.extend(twice);
+        rng.shuffle(&mut records);
+        let mut reader = RecordReader::new(Box::new(Count), &Caps::datagram(max_record));
+        let mut got = read(&mut reader, records).unwrap();
+        got.sort_by_key(|(_, f)| f.hops);
+        frames.sort_by_key(|(_, f)| f.hops);
+        assert_eq!(got, frames);
+        assert_eq!(reader.held(), 0);
+    }
+}
+
+#[test]
+fn lost_and_altered_datagrams_cost_their_own_frames() {
+    let mut rng = NodeRng::new(5);
+    let (frames, mut records) = datagrams(&mut rng, 1187);
+    let mut reader = RecordReader::new(Box::new(Count), &Caps::datagram(1187));
+    records.retain(|_| rng.below(20) > 0);
+    for record in &mut records {
+        if rng.below(20) == 0 {
+            let at = record.len() - 1 - rng.below(7);
+            record[at] ^= 1;
+        }
+    }
+    let got = read(&mut reader, records).unwrap();
+    assert!(got.len() > 5 && got.len() < frames.len());
+    assert!(got.iter().all(|one| frames.contains(one)));
+    assert!(reader.held() > 0, "something waits for its rest");
+    reader.tidy(std::time::Instant::now() + std::time::Duration::from_secs(60));
+    assert_eq!(reader.held(), 0);
+}
+
+#[test]
+fn fragments_of_frames_without_end_are_bounded() {
+    let mut reader = RecordReader::new(Box::new(Count), &Caps::datagram(1187));
+    for number in 0..10_000u64 {
+        // The last byte of a frame of the greatest length: nothing costs a receiver more.
+        let plain = fragment(number as u32, MAX_FRAME as u32 - 1, MAX_FRAME as u32, &[1]);
+        let mut record = BytesMut::from(&(number + 1).to_le_bytes()[..]);
+        record.extend_from_slice(&plain);
+        record.extend_from_slice(&mark(number + 1, plain.len()));
+        reader.read(record, |_, _| ()).unwrap();
+        assert!(reader.held() <= 4 << 20);
+    }
+    assert!(reader.held() > 0);
+}
+
+#[test]
+fn random_datagrams_never_panic_nor_hoard() {
+    let mut rng = NodeRng::new(6);
+    let mut reader = RecordReader::new(Box::new(Count), &Caps::datagram(1187));
+    for number in 1..50_000u64 {
+        let mut plain: Vec<u8> = (0..rng.below(200)).map(|_| rng.next_u64() as u8).collect();
+        for at in [1, 2, 3] {
+            if let Some(byte) = plain.get_mut(at) {
+                *byte &= [0, 0, 7][at - 1];
+            }
+        }
+        let mut record = BytesMut::from(&number.to_le_bytes()[..]);
+        record.extend_from_slice(&plain);
+        if rng.below(4) > 0 {
+            record.extend_from_slice(&mark(number, plain.len()));
+        }
+        let _any = reader.read(record, |_, frame| assert!(frame.body.len() < 200));
+        assert!(reader.held() <= 4 << 20);
     }
 }

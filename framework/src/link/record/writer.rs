@@ -2,7 +2,7 @@
 
 use tertulia_core::frame::{Frame, Lane};
 
-use super::{FRAGMENT_HEAD, ITEM_HEAD, MAX_FRAME, RecordError, item_head};
+use super::{FRAGMENT_HEAD, ITEM_HEAD, MAX_FRAME, NUMBER, RecordError, item_head};
 use crate::link::{Caps, Lanes, RecordSlot, Sealer, Session, TxBatch};
 
 /// Packs frames into records and seals these where they stand: a body is copied once, from where the engine has
@@ -10,6 +10,8 @@ use crate::link::{Caps, Lanes, RecordSlot, Sealer, Session, TxBatch};
 pub struct RecordWriter {
     sealer: Box<dyn Sealer>,
     seq: u64,
+    /// Bytes of the number before each record: none on a stream.
+    number: usize,
     /// Bytes of plain text per record at most.
     room: usize,
     /// Numbers of the long frames that are under way, one per lane.
@@ -31,14 +33,15 @@ impl RecordWriter {
 
     /// Writes records for a transport with these properties.
     pub fn new(sealer: Box<dyn Sealer>, caps: &Caps) -> Result<Self, RecordError> {
-        if caps.max_record < 256 || !caps.reliable || !caps.ordered {
+        if caps.max_record < 256 {
             return Err(RecordError::Unsuitable);
         }
-        let room = caps.max_record.saturating_sub(sealer.overhead());
+        let number = if caps.is_stream() { 0 } else { NUMBER };
+        let room = caps.max_record.saturating_sub(number + sealer.overhead());
         if room < ITEM_HEAD + FRAGMENT_HEAD + Self::LEAST_FRAGMENT {
             return Err(RecordError::Unsuitable);
         }
-        Ok(RecordWriter { sealer, seq: Session::FIRST, room, numbers: [0; Lanes::COUNT] })
+        Ok(RecordWriter { sealer, seq: Session::FIRST, number, room, numbers: [0; Lanes::COUNT] })
     }
 
     /// Moves frames into records until the lanes are empty or the batch is full. Returns how many left whole.
@@ -57,12 +60,13 @@ impl RecordWriter {
         if self.seq >= Self::LAST {
             return Err(RecordError::Exhausted);
         }
-        let overhead = self.sealer.overhead();
-        let mut slot = batch.open(self.room.min(lanes.waiting() + FRAGMENT_HEAD) + overhead);
+        let (overhead, number) = (self.sealer.overhead(), self.number);
+        let mut slot = batch.open(number + self.room.min(lanes.waiting() + FRAGMENT_HEAD) + overhead);
+        slot.put(self.seq.to_le_bytes().get(..number).unwrap_or_default());
         let mut left = 0;
         while let Some(lane) = lanes.turn() {
             let Some((frame, offset)) = lanes.front(lane) else { break };
-            let room = self.room - slot.len();
+            let room = self.room + number - slot.len();
             let n = match Self::choose(frame, offset, self.room, room)? {
                 Item::Nothing => break,
                 Item::Whole => {
@@ -80,7 +84,7 @@ impl RecordWriter {
             left += usize::from(lanes.advance(lane, n));
         }
         slot.zeros(overhead);
-        self.sealer.seal(self.seq, &[], slot.bytes())?;
+        self.sealer.seal(self.seq, &[], slot.bytes().get_mut(number..).unwrap_or_default())?;
         slot.finish();
         self.seq += 1;
         Ok(left)

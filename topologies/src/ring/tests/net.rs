@@ -419,7 +419,7 @@ impl Net {
                 self.set_state(who, State::Left);
             }
             Act::Trace(name, _, true) => self.trace.push((who, name)),
-            Act::Trace(..) | Act::Leader(..) | Act::Waiting(_) => {}
+            Act::Trace(..) | Act::Leader(..) | Act::Waiting(_) | Act::Persist(_) | Act::Deliver(_) => {}
         }
     }
 }

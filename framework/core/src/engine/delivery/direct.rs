@@ -3,6 +3,9 @@
 //! Relays keep nothing but a short memory of what they passed on, so that a loop in a topology ends; the sender keeps
 //! what is not acknowledged. `before.1` of a direct parcel is the lowest number that the sender still keeps: a
 //! recipient that lost its memory starts there.
+//!
+//! Numbers outlive what is known of a peer: a run never gives one number to a recipient twice, whether it is known or
+//! not, and what a forgotten sender had delivered is not delivered again.
 
 use core::time::Duration;
 use std::collections::{BTreeMap, VecDeque};
@@ -18,7 +21,7 @@ use crate::message::{self, Draft};
 use crate::parcel::{Header, Parcel, Scope};
 use crate::peers::State;
 use crate::rng::mix;
-use crate::time::Instant;
+use crate::time::{Instant, earliest};
 use crate::topology::Novelty;
 
 /// The first wait for an acknowledgement.
@@ -29,20 +32,30 @@ const REMEMBER: Duration = Duration::from_millis(300);
 const REMEMBERED: usize = 4096;
 /// Bytes on their way to one recipient at most.
 const WINDOW: usize = 1 << 20;
+/// Forgotten senders whose numbers are kept at most.
+const HEARD: usize = 4096;
 
 /// A direct parcel that is not acknowledged.
 #[derive(Debug)]
 struct Unacked {
     parcel: Parcel,
     plain: Draft,
+    at: Instant,
+    /// Told as not delivered in time: what becomes of it later is not told again.
+    told: bool,
+}
+
+/// The last numbers given to one recipient: of a parcel, and of a message.
+#[derive(Clone, Copy, Debug, Default)]
+struct Given {
+    number: u64,
+    seq: u64,
 }
 
 /// What goes to one recipient.
 #[derive(Debug, Default)]
 struct Outgoing {
     run: Incarnation,
-    number: u64,
-    next_seq: u64,
     unacked: VecDeque<Unacked>,
     bytes: usize,
     retry: Option<Instant>,
@@ -62,6 +75,10 @@ struct Incoming {
 /// State of direct messages.
 #[derive(Debug, Default)]
 pub(crate) struct Direct {
+    /// By everybody that this node has written to: the application bounds it.
+    given: BTreeMap<PeerId, Given>,
+    /// How far forgotten senders were, oldest first.
+    heard: VecDeque<(PeerId, Incarnation, u64)>,
     outgoing: BTreeMap<Peer, Outgoing>,
     incoming: BTreeMap<Peer, Incoming>,
     passed: BTreeMap<u64, Instant>,
@@ -73,13 +90,30 @@ impl Direct {
         self.outgoing.values().all(|o| o.unacked.is_empty())
     }
 
-    pub(crate) fn forget(&mut self, peer: Peer) {
+    /// Drops what is kept under a handle that will name another peer; the numbers stay.
+    pub(crate) fn forget(&mut self, peer: Peer, id: PeerId) {
         self.outgoing.remove(&peer);
-        self.incoming.remove(&peer);
+        if let Some(input) = self.incoming.remove(&peer).filter(|i| i.started) {
+            if self.heard.len() == HEARD {
+                self.heard.pop_front();
+            }
+            self.heard.push_back((id, input.run, input.top));
+        }
     }
 
-    pub(crate) fn next_deadline(&self) -> Option<Instant> {
-        self.outgoing.values().filter_map(|o| o.retry).min()
+    /// What comes from a sender, with what is remembered of it.
+    fn from(&mut self, peer: Peer, id: &PeerId) -> &mut Incoming {
+        let heard = &mut self.heard;
+        self.incoming.entry(peer).or_insert_with(|| {
+            let at = heard.iter().position(|h| h.0 == *id);
+            let (_, run, top) = at.and_then(|at| heard.remove(at)).unwrap_or_default();
+            Incoming { run, top, started: at.is_some(), ..Incoming::default() }
+        })
+    }
+
+    pub(crate) fn next_deadline(&self, delivered_after: Duration) -> Option<Instant> {
+        let overdue = |o: &Outgoing| o.unacked.iter().find(|u| !u.told).map(|u| u.at + delivered_after);
+        self.outgoing.values().filter_map(|o| earliest(o.retry, overdue(o))).min()
     }
 
     /// True the first time within a short while.
@@ -129,25 +163,21 @@ impl Engine {
         let count = draft.count();
         let known = self.base.peers.find(&to).filter(|&p| p != Peer::ME);
         let live = known.filter(|&p| self.base.peers.get(p).is_live());
-        let peer = known.unwrap_or(Peer::ME);
-        let run = self.base.peers.get(peer).incarnation;
-        let now = self.base.now;
-        let out = self.delivery.direct.outgoing.entry(peer).or_default();
-        out.next_seq = out.next_seq.max(1);
-        let (from_seq, to_seq) = (out.next_seq, out.next_seq + u64::from(count) - 1);
-        out.next_seq = to_seq + 1;
-        if live.is_none() {
+        let given = self.delivery.direct.given.entry(to).or_default();
+        let (from_seq, to_seq) = (given.seq + 1, given.seq + u64::from(count));
+        given.seq = to_seq;
+        let Some(peer) = live else {
             let reason = if known.is_none() { "no such member" } else { "the recipient is gone" };
             self.base.event(Event::Undeliverable { to, from_seq, to_seq, reason });
-            if known.is_none() {
-                self.delivery.direct.outgoing.remove(&Peer::ME);
-            }
             return;
-        }
-        out.number += 1;
+        };
+        given.number += 1;
+        let number = given.number;
+        let (now, run) = (self.base.now, self.base.peers.get(peer).incarnation);
+        let out = self.delivery.direct.outgoing.entry(peer).or_default();
         out.run = run;
-        let base = out.unacked.front().map_or(out.number, |u| u.parcel.header.number);
-        let header = self.direct_header(to, (out_number(&self.delivery.direct, peer), from_seq), count, base);
+        let base = out.unacked.front().map_or(number, |u| u.parcel.header.number);
+        let header = self.direct_header(to, (number, from_seq), count, base);
         let Some(parcel) = self.seal(peer, header, draft.body()) else {
             let reason = "the recipient's key cannot be used";
             self.base.event(Event::Undeliverable { to, from_seq, to_seq, reason });
@@ -156,7 +186,7 @@ impl Engine {
         if let Some(out) = self.delivery.direct.outgoing.get_mut(&peer) {
             out.bytes += parcel.bytes().len();
             out.retry = out.retry.or(Some(now + RETRY));
-            out.unacked.push_back(Unacked { parcel: parcel.clone(), plain: draft });
+            out.unacked.push_back(Unacked { parcel: parcel.clone(), plain: draft, at: now, told: false });
         }
         self.pass_on(Peer::ME, &parcel, &Arrival { from: Peer::ME, hops: 0, pulled: false });
     }
@@ -231,7 +261,7 @@ impl Engine {
 
     fn on_direct_for_me(&mut self, origin: Peer, parcel: Parcel) -> Result<(), Forged> {
         let h = parcel.header;
-        let input = self.delivery.direct.incoming.entry(origin).or_default();
+        let input = self.delivery.direct.from(origin, &h.origin);
         if h.incarnation < input.run {
             return Ok(());
         }
@@ -251,7 +281,7 @@ impl Engine {
                 let plain = self.base.auth.open(&context(&h), &parcel.body());
                 let plain = plain.filter(|p| message::check(p, h.count).is_ok());
                 let Some(plain) = plain else { return Err(Forged("direct parcel that does not open")) };
-                let input = self.delivery.direct.incoming.entry(origin).or_default();
+                let input = self.delivery.direct.from(origin, &h.origin);
                 input.ahead.insert(h.number, (parcel, Bytes::from(plain)));
             }
         }
@@ -295,16 +325,38 @@ impl Engine {
         let now = self.base.now;
         let to = self.base.peers.id(from);
         let Some(out) = self.delivery.direct.outgoing.get_mut(&from) else { return };
-        let mut seqs: Option<(u64, u64)> = None;
+        let (mut came, mut seqs): (bool, Option<(u64, u64)>) = (false, None);
         while let Some(u) = out.unacked.pop_front_if(|u| u.parcel.header.number <= upto) {
             out.bytes -= u.parcel.bytes().len();
-            let first = seqs.map_or(u.parcel.header.first_seq, |s| s.0);
-            seqs = Some((first, u.parcel.end_seq() - 1));
+            came = true;
+            if !u.told {
+                let first = seqs.map_or(u.parcel.header.first_seq, |s| s.0);
+                seqs = Some((first, u.parcel.end_seq() - 1));
+            }
         }
-        let Some((from_seq, to_seq)) = seqs else { return };
+        if !came {
+            return;
+        }
         out.tries = 0;
         out.retry = (!out.unacked.is_empty()).then_some(now + RETRY);
-        self.base.event(Event::Delivery { to: Some(to), from_seq, to_seq, reached: 1, of: 1 });
+        if let Some((from_seq, to_seq)) = seqs {
+            self.base.event(Event::Delivery { to: Some(to), from_seq, to_seq, reached: 1, of: 1 });
+        }
+    }
+
+    /// Tells what was not acknowledged in time.
+    fn report_overdue(&mut self, peer: Peer) {
+        let (now, after) = (self.base.now, self.base.config.delivery.delivered_after.0);
+        let to = Some(self.base.peers.id(peer));
+        let Some(out) = self.delivery.direct.outgoing.get_mut(&peer) else { return };
+        let overdue = out.unacked.iter_mut().filter(|u| !u.told && u.at + after <= now);
+        let overdue = overdue.map(|u| {
+            u.told = true;
+            (u.parcel.header.first_seq, u.parcel.end_seq() - 1)
+        });
+        for (from_seq, to_seq) in overdue.collect::<Vec<_>>() {
+            self.base.event(Event::Delivery { to, from_seq, to_seq, reached: 0, of: 1 });
+        }
     }
 
     /// The recipient is gone, or has restarted and lost its memory.
@@ -332,7 +384,7 @@ impl Engine {
     fn seal_again(&mut self, peer: Peer, run: Incarnation) {
         let now = self.base.now;
         let Some(mut out) = self.delivery.direct.outgoing.remove(&peer) else { return };
-        let base = out.unacked.front().map_or(out.number + 1, |u| u.parcel.header.number);
+        let base = out.unacked.front().map_or(0, |u| u.parcel.header.number);
         (out.run, out.retry, out.tries, out.bytes) = (run, Some(now), 0, 0);
         for u in &mut out.unacked {
             let h = Header { before: (Incarnation(0), base), ..u.parcel.header };
@@ -347,6 +399,8 @@ impl Engine {
     /// Sends again what was not acknowledged in time.
     pub(crate) fn on_direct_deadline(&mut self) {
         let now = self.base.now;
+        let all: Vec<Peer> = self.delivery.direct.outgoing.keys().copied().collect();
+        all.into_iter().for_each(|peer| self.report_overdue(peer));
         let due = |o: &Outgoing| o.retry.is_some_and(|at| at <= now);
         let peers: Vec<Peer> =
             self.delivery.direct.outgoing.iter().filter(|(_, o)| due(o)).map(|(p, _)| *p).collect();
@@ -363,8 +417,4 @@ impl Engine {
             }
         }
     }
-}
-
-fn out_number(direct: &Direct, peer: Peer) -> u64 {
-    direct.outgoing.get(&peer).map_or(1, |o| o.number)
 }

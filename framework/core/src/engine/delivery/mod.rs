@@ -11,6 +11,7 @@ pub(crate) mod history;
 pub(crate) mod own;
 pub(crate) mod receive;
 pub(crate) mod search;
+pub(crate) mod sequence;
 pub(crate) mod stream;
 
 use std::collections::BTreeSet;
@@ -18,11 +19,12 @@ use std::collections::BTreeSet;
 use self::direct::Direct;
 use self::history::History;
 use self::own::Own;
+use self::sequence::Sequence;
 use self::stream::{Kept, Stream};
 use super::Engine;
 use super::api::{Delivered, Event, Output};
 use crate::config::Newcomers;
-use crate::id::{Incarnation, Peer};
+use crate::id::{Incarnation, Peer, PeerId};
 use crate::time::Instant;
 
 /// Runs of one origin whose streams are kept at once.
@@ -39,6 +41,7 @@ pub(crate) struct Delivery {
     searching: BTreeSet<StreamId>,
     pub(crate) own: Own,
     pub(crate) direct: Direct,
+    pub(crate) sequence: Sequence,
     /// Bytes committed since neighbours were last told.
     pub(crate) untold: usize,
 }
@@ -51,6 +54,7 @@ impl Delivery {
             searching: BTreeSet::new(),
             own: Own::default(),
             direct: Direct::default(),
+            sequence: Sequence::default(),
             untold: 0,
         }
     }
@@ -63,25 +67,34 @@ impl Delivery {
         self.origins.get_mut(id.0.index())?.iter_mut().find(|s| s.incarnation == id.1)
     }
 
-    /// The stream, made on first use; `None` when it belongs to a run older than those kept.
-    fn open(&mut self, id: StreamId, now: Instant, fresh: bool) -> Option<&mut Stream> {
+    /// The stream, made on first use; `None` when there is no room for it.
+    ///
+    /// `proven` runs have a parcel that their origin signed, or vouches for. When all places are taken, they come instead
+    /// of a run that is only hearsay, or of the oldest; hearsay comes instead of nothing.
+    fn open(&mut self, id: StreamId, now: Instant, fresh: bool, proven: bool) -> Option<&mut Stream> {
         if self.origins.len() <= id.0.index() {
             self.origins.resize_with(id.0.index() + 1, Vec::new);
         }
         let runs = &mut self.origins[id.0.index()];
-        let at = match runs.binary_search_by_key(&id.1, |s| s.incarnation) {
-            Ok(at) => at,
-            Err(0) if runs.len() == RUNS_MAX => return None,
-            Err(mut at) => {
-                if runs.len() == RUNS_MAX {
-                    self.history.dropped(&runs.remove(0));
-                    at -= 1;
-                }
-                runs.insert(at, Stream::new(id.1, now, fresh));
-                at
-            }
-        };
+        if runs.len() == RUNS_MAX && !runs.iter().any(|s| s.incarnation == id.1) {
+            let hearsay = runs.iter().position(Stream::is_hearsay);
+            let oldest = (runs[0].incarnation < id.1).then_some(0);
+            let out = hearsay.or(oldest).filter(|_| proven)?;
+            self.history.dropped(&runs.remove(out));
+        }
+        let at = runs.binary_search_by_key(&id.1, |s| s.incarnation);
+        let at = at.unwrap_or_else(|at| {
+            runs.insert(at, Stream::new(id.1, now, fresh));
+            at
+        });
         runs.get_mut(at)
+    }
+
+    /// Runs of a peer whose next parcel is here and not delivered.
+    fn waiting_runs(&self, peer: Peer) -> Vec<Incarnation> {
+        let waits = |s: &&Stream| s.started && s.ahead.contains_key(&(s.top + 1));
+        let runs = self.origins.get(peer.index()).into_iter().flatten();
+        runs.filter(waits).map(|s| s.incarnation).collect()
     }
 
     /// True when parcels of this origin are kept.
@@ -90,14 +103,14 @@ impl Delivery {
     }
 
     /// Drops all state of an origin.
-    pub(crate) fn forget(&mut self, origin: Peer) {
+    pub(crate) fn forget(&mut self, origin: Peer, id: PeerId) {
         if let Some(runs) = self.origins.get_mut(origin.index()) {
             for stream in runs.drain(..) {
                 self.history.dropped(&stream);
             }
         }
         self.searching.retain(|(o, _)| *o != origin);
-        self.direct.forget(origin);
+        self.direct.forget(origin, id);
         self.own.forget(origin);
     }
 }
@@ -110,18 +123,18 @@ impl Engine {
         while let Some(kept) = next {
             let Some(stream) = self.delivery.stream_mut(id) else { return };
             let header = kept.parcel.header;
-            if core::mem::take(&mut stream.gap) && header.first_seq > stream.next_seq {
-                let (from_seq, to_seq) = (stream.next_seq, header.first_seq - 1);
-                let origin = header.origin;
-                self.base.event(Event::Gap { origin, incarnation: id.1, from_seq, to_seq });
+            let (history, next_seq) = (header.number <= stream.history, stream.next_seq);
+            if core::mem::take(&mut stream.gap) && header.first_seq > next_seq {
+                let (from_seq, to_seq) = (next_seq, header.first_seq - 1);
+                let gap = Event::Gap { origin: header.origin, incarnation: id.1, from_seq, to_seq };
+                self.hand_over(id, header.number, Output::Event(gap));
             }
-            let history = header.number <= stream.history;
             if id.0 != Peer::ME {
                 let mut delivered = Delivered::of(&kept.parcel);
                 (delivered.origin, delivered.history, delivered.hops) = (id.0, history, kept.hops);
                 delivered.nick = self.base.nick_of(id.0);
                 self.base.stats.delivered += u64::from(header.count);
-                self.base.out.push(Output::Deliver(delivered));
+                self.hand_over(id, header.number, Output::Deliver(delivered));
             }
             let bytes = kept.parcel.bytes().len();
             self.base.stats.committed += 1;
@@ -133,6 +146,7 @@ impl Engine {
             if let Some(k) = &next {
                 stream.ahead_bytes -= k.parcel.bytes().len();
             }
+            self.committed(id, header.number);
         }
         self.evict();
         let Some(stream) = self.delivery.stream(id) else { return };
@@ -149,7 +163,7 @@ impl Engine {
         let cells: Vec<(StreamId, u64)> = cells.collect();
         for (id, top) in cells {
             let skip = self.base.config.history.newcomers == Newcomers::None;
-            let Some(stream) = self.delivery.open(id, self.base.now, false) else { continue };
+            let Some(stream) = self.delivery.open(id, self.base.now, false, false) else { continue };
             stream.history = stream.history.max(top);
             stream.fresh = false;
             if skip && !stream.started {

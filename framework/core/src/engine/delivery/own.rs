@@ -88,10 +88,10 @@ impl Own {
 }
 
 impl Engine {
-    /// True when the group's window has room for another parcel.
+    /// True when the group's window has room for another parcel, and the topology somewhere to send it.
     #[must_use]
     pub fn can_publish(&self) -> bool {
-        !self.delivery.own.held
+        !self.delivery.own.held && self.topology.accepts()
     }
 
     /// True when everything published has reached every member in step.
@@ -126,7 +126,7 @@ impl Engine {
 
         let id = (Peer::ME, self.base.incarnation);
         let now = self.base.now;
-        if let Some(stream) = self.delivery.open(id, now, false) {
+        if let Some(stream) = self.delivery.open(id, now, false, true) {
             stream.started = true;
         }
         let kept = Kept { parcel: parcel.clone(), verified: true, hops: 0 };

@@ -4,6 +4,7 @@
 
 use bytes::Bytes;
 
+use super::super::api::Event;
 use super::super::roster::Forged;
 use super::super::{Engine, Planted};
 use super::StreamId;
@@ -43,12 +44,10 @@ impl Engine {
         if origin == Peer::ME && header.incarnation >= self.base.incarnation {
             return Ok(()); // One's own, come round.
         }
-        let (now, ready) = (self.base.now, self.base.ready);
-        let Some(stream) = self.delivery.open(id, now, ready) else { return Ok(()) };
-        if stream.forked {
+        if self.delivery.stream(id).is_some_and(|s| s.forked) {
             return Ok(());
         }
-        if stream.has(header.number) {
+        if self.delivery.stream(id).is_some_and(|s| s.has(header.number)) {
             self.base.stats.duplicates += 1;
             if !arrival.pulled {
                 self.route(&parcel, origin, arrival, Novelty::Duplicate);
@@ -64,6 +63,10 @@ impl Engine {
             self.base.stats.refused += 1;
             return Err(Forged("forged parcel"));
         }
+        let (now, ready) = (self.base.now, self.base.ready);
+        if self.delivery.open(id, now, ready, true).is_none() {
+            return Ok(());
+        }
         let parcel = parcel.compact();
         let kept = Kept { parcel: parcel.clone(), verified: !vouched, hops: arrival.hops };
         if !self.take(id, kept)? {
@@ -77,12 +80,13 @@ impl Engine {
     fn take(&mut self, id: StreamId, kept: Kept) -> Result<bool, Forged> {
         let number = kept.parcel.header.number;
         let limit = self.base.config.limits.ahead.bytes();
+        let introduced = self.is_introduced(id);
         let Some(stream) = self.delivery.stream_mut(id) else { return Ok(false) };
         stream.known = stream.known.max(number);
         if !stream.started && number == 1 {
             stream.start(0);
         }
-        if !stream.started || number != stream.top + 1 {
+        if !stream.started || number != stream.top + 1 || !introduced {
             let len = kept.parcel.bytes().len();
             let room = stream.ahead_bytes + len <= limit;
             if room {
@@ -97,8 +101,7 @@ impl Engine {
             && !stream.gap
             && last != kept.parcel.header.prev
         {
-            stream.forked = true;
-            self.base.stats.refused += 1;
+            self.fork(id);
             return Err(Forged("parcel of a forked stream"));
         }
         self.commit(id, kept);
@@ -126,11 +129,20 @@ impl Engine {
             kept.verified = true;
         }
         if !kept.verified {
-            self.base.stats.refused += 1;
-            self.delivery.stream_mut(id).into_iter().for_each(|s| s.forked = true);
+            self.fork(id);
             return false;
         }
         true
+    }
+
+    /// An origin contradicts itself: nothing more is taken of this run, and people are told so.
+    fn fork(&mut self, id: StreamId) {
+        self.base.stats.refused += 1;
+        let Some(stream) = self.delivery.stream_mut(id).filter(|s| !s.forked) else { return };
+        stream.forked = true;
+        let reason = format!("{} signed two different pasts, or not what it sent", self.base.nick_of(id.0));
+        let hint = "its messages are not shown any more; it has to start again";
+        self.base.event(Event::Trouble { code: "forked", reason, hint });
     }
 
     /// Asks the topology where a parcel goes; the answer is in `targets`.
@@ -195,7 +207,7 @@ impl Engine {
             return Ok(());
         }
         let (now, ready) = (self.base.now, self.base.ready);
-        let Some(stream) = self.delivery.open(id, now, ready) else { return Ok(()) };
+        let Some(stream) = self.delivery.open(id, now, ready, false) else { return Ok(()) };
         if !stream.has(number) {
             stream.known = stream.known.max(number);
             stream.hint(from, number);

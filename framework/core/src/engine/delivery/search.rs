@@ -3,17 +3,19 @@
 //! A stream misses something when anybody is known to be further than this node: by roster progress, by an
 //! announcement, or by a later parcel. After a short wait (the parcel may be on its way) one neighbour that holds
 //! the next parcel is asked for it and what follows; the end of its answer, or a time-out, leads to the next
-//! question. When nobody holds the next parcel any more, the stream goes on at the oldest one kept and a gap is told.
+//! question. When nobody holds the next parcel any more, the stream goes on at the oldest one kept and a gap is told;
+//! not so while somebody who may hold it is away and may come back.
 
 use core::time::Duration;
 
 use bytes::Bytes;
 
 use super::super::Engine;
-use super::super::roster::Forged;
+use super::super::roster::{Cell, Forged};
 use super::StreamId;
 use crate::frame::{FrameKind, Lane};
 use crate::id::{Incarnation, Peer};
+use crate::peers::State;
 use crate::time::Instant;
 use crate::topology::Input;
 use crate::wire::{Reader, Writer};
@@ -22,6 +24,8 @@ use crate::wire::{Reader, Writer};
 const ASK_MAX: usize = 32;
 /// A parcel that nobody is known to have dropped is looked for so many times `delivery.gap_after`.
 const LONG: u32 = 4;
+/// For how long parcels of somebody unknown wait for its record: nicks come by other frames, a little later at most.
+const INTRODUCTION: Duration = Duration::from_secs(1);
 /// Bytes of an answer at most, whatever is asked for.
 const ANSWER_MAX: usize = 1 << 20;
 
@@ -56,7 +60,7 @@ impl Engine {
         }
         let Some(top) = self.roster.cell(member, id).map(|c| c.top) else { return };
         let (now, ready) = (self.base.now, self.base.ready);
-        let Some(stream) = self.delivery.open(id, now, ready) else { return };
+        let Some(stream) = self.delivery.open(id, now, ready, false) else { return };
         if top > stream.known {
             stream.known = top;
         }
@@ -97,6 +101,9 @@ impl Engine {
         if !stream.is_missing() {
             return false;
         }
+        if stream.started && stream.ahead.contains_key(&(stream.top + 1)) {
+            return self.introduce(id);
+        }
         // It is coming by itself.
         if stream.search.asked.is_none() && stream.started && now < stream.moved + wait {
             stream.search.at = Some(stream.moved + wait);
@@ -132,13 +139,14 @@ impl Engine {
     fn begin(&mut self, id: StreamId) -> bool {
         let floors = self.base.links.up().iter().filter_map(|&p| self.roster.cell(p, id));
         let floor = floors.filter(|c| c.top > 0 && c.floor <= c.top).map(|c| c.floor).min();
+        let (back, wait) = (self.holder_back(id, 1), self.unheard_wait(id, 1));
         let Some(stream) = self.delivery.stream_mut(id) else { return false };
         let first = stream.ahead.keys().next().copied();
         let (now, patience) = (self.base.now, self.base.config.delivery.gap_after.0);
         let floor = floor.or_else(|| {
             // Neighbours will soon tell how far they are; when none does, nothing older is to be had.
-            let since = *stream.search.hopeless.get_or_insert(now);
-            (now.since(since) >= patience * LONG).then_some(first.unwrap_or(stream.known))
+            let since = back.max(*stream.search.hopeless.get_or_insert(now));
+            (now.since(since) >= wait).then_some(first.unwrap_or(stream.known))
         });
         let Some(floor) = floor else {
             stream.search.at = Some(now + patience / 16);
@@ -149,7 +157,38 @@ impl Engine {
         true
     }
 
+    /// True when it is known who speaks in a stream: the record of that run has come, or long was waited for.
+    pub(super) fn is_introduced(&mut self, id: StreamId) -> bool {
+        let now = self.base.now;
+        if self.base.peers.get(id.0).incarnation >= id.1 {
+            return true;
+        }
+        let Some(stream) = self.delivery.stream_mut(id) else { return true };
+        now >= *stream.strange.get_or_insert(now) + INTRODUCTION
+    }
+
+    /// Goes on with a stream whose next parcel waits for word of who its origin is. True while it waits.
+    pub(crate) fn introduce(&mut self, id: StreamId) -> bool {
+        if self.is_introduced(id) {
+            self.drain_ahead(id);
+            return false;
+        }
+        let Some(stream) = self.delivery.stream_mut(id) else { return false };
+        stream.search.at = stream.strange.map(|since| since + INTRODUCTION);
+        true
+    }
+
+    /// A member's record came: what it said before is delivered.
+    pub(crate) fn introduce_peer(&mut self, peer: Peer) {
+        for run in self.delivery.waiting_runs(peer) {
+            self.introduce((peer, run));
+        }
+    }
+
     fn drain_ahead(&mut self, id: StreamId) {
+        if !self.is_introduced(id) {
+            return;
+        }
         let Some(stream) = self.delivery.stream_mut(id) else { return };
         if let Some(kept) = stream.ahead.remove(&(stream.top + 1)) {
             stream.ahead_bytes -= kept.parcel.bytes().len();
@@ -186,7 +225,11 @@ impl Engine {
         let onward = kept.chain(stream.ahead.keys().next().copied()).min();
         // Told to be gone by whoever keeps what follows, it is gone; unheard of, it may be beyond a cut.
         let gone = !somewhere && cells().any(|c| c.floor > next && c.floor <= c.top);
-        let wait = if gone { patience } else { patience * LONG };
+        let (since, wait) = if gone {
+            (since, patience)
+        } else {
+            (since.max(self.holder_back(id, next)), self.unheard_wait(id, next))
+        };
         let expired = now.since(since) >= wait;
         let Some(stream) = self.delivery.stream_mut(id) else { return };
         stream.search.hopeless = Some(since);
@@ -202,8 +245,31 @@ impl Engine {
                 self.drain_ahead(id);
             }
             // Whoever told of it is gone and nobody has it: it is orphaned until somebody tells of it again.
-            None => stream.known = stream.top,
+            None => (stream.known, stream.search.hopeless) = (stream.top, None),
         }
+    }
+
+    /// How long a parcel is looked for that nobody in reach has, and nobody is known to have dropped.
+    ///
+    /// Who is dead may only be beyond a cut: as long as its return is waited for, so is what it holds.
+    fn unheard_wait(&self, id: StreamId, next: u64) -> Duration {
+        let dead = |p: Peer| self.base.peers.get(p).state == State::Dead;
+        let origin = dead(id.0) && self.base.peers.get(id.0).incarnation == id.1;
+        let holds = |c: &Cell| c.floor <= next && next <= c.top;
+        let holder = || self.roster.iter().any(|(p, m)| dead(p) && m.row.cells.get(&id).is_some_and(holds));
+        if origin || holder() {
+            self.base.config.roster.forget.0 / 2
+        } else {
+            self.base.config.delivery.gap_after.0 * LONG
+        }
+    }
+
+    /// When the last of those who may hold a parcel came back from beyond a cut: what it holds takes its time.
+    fn holder_back(&self, id: StreamId, next: u64) -> Instant {
+        let holds = |c: &Cell| c.floor <= next && next <= c.top;
+        let holders =
+            self.roster.iter().filter(|(p, m)| *p == id.0 || m.row.cells.get(&id).is_some_and(holds));
+        holders.filter_map(|(_, m)| m.refuted).max().unwrap_or(Instant::ZERO)
     }
 
     /// A neighbour asks for parcels.
@@ -220,10 +286,10 @@ impl Engine {
             && let Some(stream) = self.delivery.stream(id)
         {
             (floor, top) = (stream.floor, stream.top);
-            let highest = stream.ahead.keys().next_back().copied().unwrap_or(0).max(top);
-            let mut number = first.max(floor);
-            let last = last.min(highest);
-            while number <= last && (sent == 0 || size < budget) && !self.forgets_last(number, last) {
+            let mut next = stream.next_held(first.max(floor));
+            while let Some(number) = next.filter(|&n| n <= last && (sent == 0 || size < budget))
+                && !self.forgets_last(number, last.min(top))
+            {
                 if self.check_kept(id, number)
                     && let Some(kept) = self.delivery.stream_mut(id).and_then(|s| s.get_mut(number))
                 {
@@ -233,7 +299,7 @@ impl Engine {
                     self.base.stats.repairs += 1;
                     self.base.send(from, Lane::Repair, FrameKind::Repair, hops, bytes);
                 }
-                number += 1;
+                next = self.delivery.stream(id).and_then(|s| s.next_held(number + 1));
             }
         }
         let mut w = Writer::new();

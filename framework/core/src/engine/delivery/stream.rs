@@ -58,6 +58,8 @@ pub(crate) struct Stream {
     /// Digest of the parcel `top`, once computed.
     pub(crate) digest: Option<Digest>,
     pub(crate) search: Search,
+    /// Since when parcels wait for word of who their origin is.
+    pub(crate) strange: Option<Instant>,
     /// When it last went on.
     pub(crate) moved: Instant,
     /// Neighbours that announced parcels up to a number.
@@ -83,6 +85,7 @@ impl Stream {
             gap: false,
             digest: None,
             search: Search::default(),
+            strange: None,
             moved: now,
             hints: Vec::new(),
             forked: false,
@@ -92,6 +95,11 @@ impl Stream {
     /// True when a parcel with this number is here or was.
     pub(crate) fn has(&self, number: u64) -> bool {
         (self.started && number <= self.top) || self.ahead.contains_key(&number)
+    }
+
+    /// True while no parcel of this run has come, however much was told of it.
+    pub(crate) fn is_hearsay(&self) -> bool {
+        self.next_seq == 1 && self.ahead.is_empty()
     }
 
     /// True when something is missing that somebody has.
@@ -106,6 +114,12 @@ impl Stream {
         }
         let index = number.checked_sub(self.floor)?;
         self.kept.get_mut(usize::try_from(index).ok()?)
+    }
+
+    /// The number of the first parcel at or behind `number` that is here to be served.
+    pub(crate) fn next_held(&self, number: u64) -> Option<u64> {
+        let kept = number >= self.floor && number <= self.top;
+        if kept { Some(number) } else { self.ahead.range(number..).next().map(|(n, _)| *n) }
     }
 
     /// Starts behind `top`: parcels up to it are not asked for.

@@ -16,6 +16,11 @@ pub(super) fn completes(bench: &Bench) -> Result<(), String> {
         let expected = (other.identity.id(), other.incarnation, other.epoch);
         ensure(found == expected, || format!("the session names {found:?} instead of {expected:?}"))?;
     }
+    let (again, ..) = bench.linked()?;
+    ensure(a.transport_key == b.transport_key, || "the two sides' keys for the transport differ".into())?;
+    ensure(a.transport_key != again.transport_key && a.transport_key != [0; 32], || {
+        "two sessions have the same key for the transport".into()
+    })?;
     let longest = wire.iter().map(Vec::len).max().unwrap_or(0);
     ensure(longest <= HANDSHAKE_MAX, || format!("a message has {longest} bytes, more than {HANDSHAKE_MAX}"))
 }

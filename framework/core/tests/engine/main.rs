@@ -1,15 +1,24 @@
 //! The engine in a miniature network: joining, delivering, repairing, dying, returning.
 
-mod common;
+mod cut;
+mod dialling;
+mod direct;
+mod hearsay;
+mod net;
+mod repair;
 
 use std::time::Duration;
 
-use common::{Net, id_of};
+use net::{Net, id_of};
 use tertulia_core::engine::api::{Event, Input};
 use tertulia_core::peers::State;
 
 fn secs(s: u64) -> Duration {
     Duration::from_secs(s)
+}
+
+fn ms(ms: u64) -> Duration {
+    Duration::from_millis(ms)
 }
 
 #[test]
@@ -83,10 +92,7 @@ fn a_death_is_noticed_without_traffic_and_a_restart_makes_whole() {
     net.run(secs(1));
     net.crash(3);
     net.run(secs(5));
-    let dead = |n: usize, net: &Net| {
-        let p = net.nodes[n].engine.peers().find(&id_of(3)).unwrap();
-        net.nodes[n].engine.peers().get(p).state
-    };
+    let dead = |n: usize, net: &Net| net.state(n, 3);
     for n in 0..3 {
         assert_eq!(dead(n, &net), State::Dead, "node {n}");
     }
@@ -155,7 +161,6 @@ fn who_was_met_shortly_is_in_the_address_book() {
     for n in 0..3 {
         net.add(1, &format!("n{n}"), false);
     }
-    let ms = Duration::from_millis;
     net.input(0, Input::Found);
     net.input(1, Input::Join(vec!["test://0".into()]));
     net.run(ms(100));
@@ -178,6 +183,22 @@ fn one_nick_belongs_to_one_member() {
     net.run(secs(2));
     let nicks: Vec<String> = net.nodes[0].engine.peers().live().map(|(_, e)| e.nick.to_string()).collect();
     assert!(nicks.contains(&"n0".into()) && nicks.contains(&"n0-2".into()), "{nicks:?}");
+}
+
+/// A suffix makes no nick too long for others to accept, and cuts no character in two.
+#[test]
+fn a_long_nick_is_suffixed_within_its_bound() {
+    for (wanted, got) in
+        [("x".repeat(32), format!("{}-3", "x".repeat(30))), ("ж".repeat(16), format!("{}-3", "ж".repeat(15)))]
+    {
+        let mut net = Net::group(2);
+        let third = net.add_refused(&wanted, 2);
+        net.input(third, Input::Join(vec!["test://0".into()]));
+        net.run(secs(2));
+        let nicks: Vec<String> =
+            net.nodes[0].engine.peers().live().map(|(_, e)| e.nick.to_string()).collect();
+        assert!(nicks.contains(&got), "{nicks:?}");
+    }
 }
 
 #[test]

@@ -11,10 +11,10 @@ use tertulia_core::auth::{Auth, Signature};
 use tertulia_core::config::{EngineConfig, Scope};
 use tertulia_core::engine::api::{DialFailure, Down, Event, Input, LinkId, Output};
 use tertulia_core::engine::{Engine, Setup};
-use tertulia_core::frame::Frame;
+use tertulia_core::frame::{Frame, FrameKind};
 use tertulia_core::id::{Digest, Incarnation, Peer, PeerId, SealKey};
 use tertulia_core::message::{Draft, Room};
-use tertulia_core::peers::PeerTable;
+use tertulia_core::peers::{PeerTable, State};
 use tertulia_core::rng::{NodeRng, mix};
 use tertulia_core::time::Instant;
 use tertulia_core::topology::{Ctx, Input as TopoInput, Needs, Topology, View};
@@ -57,7 +57,14 @@ impl Auth for TestAuth {
 
 /// Everybody links to everybody; parcels go to all.
 #[derive(Default)]
-pub(crate) struct FullMesh;
+pub(crate) struct FullMesh {
+    /// A newcomer is not let in before this.
+    pub(crate) closed_until: Instant,
+    /// Whom it asked last; its view names it as the leader.
+    pub(crate) asked: Option<Peer>,
+    /// Newcomers that are still to be told that their nick is taken.
+    pub(crate) refuses: usize,
+}
 
 impl Topology for FullMesh {
     fn kind(&self) -> &'static str {
@@ -68,6 +75,11 @@ impl Topology for FullMesh {
     }
     fn on_input(&mut self, cx: &mut Ctx<'_>, input: TopoInput<'_>) {
         match input {
+            TopoInput::Join { contact, .. } if cx.now < self.closed_until => self.asked = Some(contact),
+            TopoInput::Join { nick, .. } if self.refuses > 0 => {
+                self.refuses -= 1;
+                cx.out.refuse("nick-taken", format!("{nick} is taken"));
+            }
             TopoInput::Join { .. } => cx.out.joined(),
             TopoInput::Leave => cx.out.left(),
             TopoInput::Member { peer } if peer != Peer::ME => {
@@ -85,11 +97,15 @@ impl Topology for FullMesh {
         }
     }
     fn next_deadline(&self) -> Option<Instant> {
-        None
+        self.asked.map(|_| self.closed_until)
     }
-    fn on_deadline(&mut self, _: &mut Ctx<'_>) {}
+    fn on_deadline(&mut self, cx: &mut Ctx<'_>) {
+        if cx.now >= self.closed_until && self.asked.take().is_some() {
+            cx.out.joined();
+        }
+    }
     fn view(&self, _: &PeerTable) -> View {
-        View { kind: "test-mesh", ..View::default() }
+        View { kind: "test-mesh", leader: self.asked, ..View::default() }
     }
 }
 
@@ -109,6 +125,8 @@ pub(crate) struct Node {
     pub(crate) links: BTreeMap<LinkId, (usize, LinkId)>,
     /// The address book as last stored.
     pub(crate) book: Vec<PeerId>,
+    /// When it dialled which address.
+    pub(crate) dials: Vec<(Instant, String)>,
 }
 
 /// The network.
@@ -123,6 +141,8 @@ pub(crate) struct Net {
     pub(crate) loss: f64,
     pub(crate) latency: Duration,
     pub(crate) cut: Box<dyn Fn(usize, usize) -> bool>,
+    /// Frames of these kinds are lost on the way from the first node, to whomever.
+    pub(crate) muted: (usize, Vec<FrameKind>),
 }
 
 pub(crate) fn id_of(n: usize) -> PeerId {
@@ -144,12 +164,27 @@ impl Net {
             loss: 0.0,
             latency: Duration::from_millis(1),
             cut: Box::new(|_, _| false),
+            muted: (0, vec![]),
         }
     }
 
     pub(crate) fn add(&mut self, run: u64, nick: &str, explicit: bool) -> usize {
         let n = self.nodes.len();
         self.push_node((n, run), engine(n, run, nick, explicit))
+    }
+
+    /// A node that is not let in for a while.
+    pub(crate) fn add_waiting(&mut self, time: Duration) -> usize {
+        let n = self.nodes.len();
+        let topology = Box::new(FullMesh { closed_until: self.now + time, ..FullMesh::default() });
+        self.push_node((n, 1), Engine::new(Setup { topology, ..setup(n, 1, &format!("n{n}"), false) }))
+    }
+
+    /// A node that the topology refuses a few times, whatever its nick is.
+    pub(crate) fn add_refused(&mut self, nick: &str, refuses: usize) -> usize {
+        let n = self.nodes.len();
+        let topology = Box::new(FullMesh { refuses, ..FullMesh::default() });
+        self.push_node((n, 1), Engine::new(Setup { topology, ..setup(n, 1, nick, false) }))
     }
 
     /// Another holder of the key of `of`.
@@ -167,6 +202,7 @@ impl Net {
             events: vec![],
             links: BTreeMap::new(),
             book: vec![],
+            dials: vec![],
         });
         self.nodes.len() - 1
     }
@@ -184,6 +220,17 @@ impl Net {
         let links = std::mem::take(&mut self.nodes[n].links);
         for (other, link) in links.into_values() {
             self.push(self.latency, Happening::Input(other, Input::LinkDown { link, reason: Down::Closed }));
+        }
+    }
+
+    /// Breaks the link between two nodes; both are told.
+    pub(crate) fn break_link(&mut self, a: usize, b: usize) {
+        for (n, other) in [(a, b), (b, a)] {
+            let link = self.nodes[n].links.iter().find(|(_, (to, _))| *to == other).map(|(&link, _)| link);
+            if let Some(link) = link {
+                self.nodes[n].links.remove(&link);
+                self.input(n, Input::LinkDown { link, reason: Down::Failed });
+            }
         }
     }
 
@@ -210,12 +257,14 @@ impl Net {
             match output {
                 Output::Send { link, frame, .. } => {
                     let Some(&(to, there)) = self.nodes[n].links.get(&link) else { continue };
-                    if (self.cut)(n, to) || self.rng.chance(self.loss) {
+                    let mute = self.muted.0 == n && self.muted.1.contains(&frame.kind);
+                    if mute || (self.cut)(n, to) || self.rng.chance(self.loss) {
                         continue;
                     }
                     self.push(self.latency, Happening::Frame(to, there, frame));
                 }
                 Output::Dial { dial, addr } => {
+                    self.nodes[n].dials.push((self.now, addr.to_string()));
                     self.push(self.latency * 3, Happening::Dialed(n, dial, addr.to_string()));
                 }
                 Output::Close { link, .. } => {
@@ -233,6 +282,7 @@ impl Net {
                 Output::Stop => {
                     self.crash(n);
                 }
+                Output::Persist(_) => {}
                 Output::Book(book) => self.nodes[n].book = book.into_iter().map(|entry| entry.0).collect(),
             }
         }
@@ -309,17 +359,27 @@ impl Net {
         net
     }
 
+    /// What a node believes of another.
+    pub(crate) fn state(&self, n: usize, of: usize) -> State {
+        let peers = self.nodes[n].engine.peers();
+        peers.find(&id_of(of)).map_or(State::Unknown, |p| peers.get(p).state)
+    }
+
     pub(crate) fn texts(&self, n: usize, from: usize) -> Vec<String> {
         let got = self.nodes[n].got.iter().filter(|g| g.0 == id_of(from));
         got.map(|g| String::from_utf8_lossy(&g.3).into_owned()).collect()
     }
 }
 
-pub(crate) fn engine(n: usize, run: u64, nick: &str, explicit: bool) -> Engine {
-    Engine::new(Setup {
+fn engine(n: usize, run: u64, nick: &str, explicit: bool) -> Engine {
+    Engine::new(setup(n, run, nick, explicit))
+}
+
+fn setup(n: usize, run: u64, nick: &str, explicit: bool) -> Setup {
+    Setup {
         config: EngineConfig::default(),
         auth: Box::new(TestAuth(id_of(n))),
-        topology: Box::new(FullMesh),
+        topology: Box::new(FullMesh::default()),
         seed: n as u64 + run * 1000,
         incarnation: Incarnation(run),
         before: (Incarnation(0), 0),
@@ -329,6 +389,7 @@ pub(crate) fn engine(n: usize, run: u64, nick: &str, explicit: bool) -> Engine {
         claimed_at: n as u64,
         addrs: vec![Arc::from(format!("test://{n}"))],
         book: vec![],
+        slot: None,
         planted: None,
-    })
+    }
 }

@@ -1,0 +1,210 @@
+//! Joining: through any member, which sends the newcomer to the leader; the leader looks at the nick.
+//!
+//! Without a leader, or when the newcomer cannot reach it, the asked member lets it in after a while by its own
+//! roster: it can talk, and gets its vote from the next leader. Should two members then hold one nick, the roster's rule
+//! settles it.
+
+use core::time::Duration;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tertulia_core::id::{Peer, PeerId};
+use tertulia_core::peers::{Addr, PeerTable};
+use tertulia_core::time::Instant;
+use tertulia_core::topology::Ctx;
+
+use super::messages::Msg;
+use super::state::{Phase, Star, send};
+
+/// The first wait before a `JOIN` is sent again; it doubles this often.
+const RETRY: (Duration, u32) = (Duration::from_millis(200), 2);
+/// How long a newcomer is left to the leader before any member lets it in.
+const PATIENCE: Duration = Duration::from_secs(4);
+/// Newcomers remembered at most, and for how long: those that wait, and those whose nick is reserved.
+const ADMISSIONS_MAX: usize = 64;
+const REMEMBER: Duration = Duration::from_secs(10);
+
+/// A request under way.
+#[derive(Debug)]
+pub(super) struct Joining {
+    contact: Peer,
+    /// The leader that the contact named.
+    leader: Option<PeerId>,
+    nick: Arc<str>,
+    claimed_at: u64,
+    nonce: u64,
+    tries: u32,
+    at: Instant,
+}
+
+impl Joining {
+    /// When to ask again.
+    pub(super) fn next_deadline(&self) -> Instant {
+        self.at
+    }
+
+    /// Whom to be linked to.
+    pub(super) fn asked(&self, peers: &PeerTable) -> impl Iterator<Item = Peer> {
+        let leader = self.leader.and_then(|id| peers.find(&id));
+        std::iter::once(self.contact).chain(leader)
+    }
+}
+
+/// A newcomer that asked this member.
+#[derive(Debug)]
+struct Admission {
+    nick: Arc<str>,
+    claimed_at: u64,
+    since: Instant,
+    last: Instant,
+    accepted: bool,
+}
+
+/// Newcomers that asked this member lately.
+#[derive(Debug, Default)]
+pub(super) struct Admissions(BTreeMap<PeerId, Admission>);
+
+impl Star {
+    /// This node wants to become a member. For one that already is, nothing is left to do.
+    pub(super) fn start_join(&mut self, cx: &mut Ctx<'_>, contact: Peer, nick: Arc<str>, claimed_at: u64) {
+        if self.is_member() {
+            cx.out.joined();
+            return;
+        }
+        let nonce = cx.rng.next_u64();
+        let (leader, tries, at) = (None, 0, cx.now);
+        self.phase = Phase::Joining(Joining { contact, leader, nick, claimed_at, nonce, tries, at });
+        self.begin(cx, None);
+        self.settle(cx);
+        self.ask(cx);
+    }
+
+    /// Sends the `JOIN` when it is due, to the leader if it is linked, and else to the contact. Goes on for as long as
+    /// nothing answers: when the link is gone the engine names another contact.
+    pub(super) fn ask(&mut self, cx: &mut Ctx<'_>) {
+        let Phase::Joining(joining) = &mut self.phase else { return };
+        if joining.at > cx.now {
+            return;
+        }
+        joining.at = cx.now + cx.rng.jitter(RETRY.0 * (1 << joining.tries.min(RETRY.1)), 0.2);
+        joining.tries = joining.tries.saturating_add(1);
+        let Joining { nonce, claimed_at, .. } = *joining;
+        let msg = Msg::Join { nonce, nick: joining.nick.clone(), claimed_at };
+        let contact = joining.contact;
+        let leader = joining.leader.and_then(|id| cx.peers.find(&id));
+        for peer in [Some(contact), leader.filter(|&p| p != contact)].into_iter().flatten() {
+            if self.linked.contains(&peer) || cx.peers.get(peer).linked {
+                send(cx, peer, &msg);
+            }
+        }
+    }
+
+    /// A `JOIN` arrived. The same request again gets the same answer again.
+    pub(super) fn on_join(
+        &mut self,
+        cx: &mut Ctx<'_>,
+        from: Peer,
+        nonce: u64,
+        nick: &Arc<str>,
+        claimed_at: u64,
+    ) {
+        if !matches!(self.phase, Phase::Member) {
+            return;
+        }
+        let (now, newcomer) = (cx.now, cx.peers.id(from));
+        self.admissions.0.retain(|_, a| now.since(a.last) < REMEMBER);
+        if self.admissions.0.len() >= ADMISSIONS_MAX && !self.admissions.0.contains_key(&newcomer) {
+            return; // It asks again.
+        }
+        let fresh = Admission { nick: nick.clone(), claimed_at, since: now, last: now, accepted: false };
+        let admission = self.admissions.0.entry(newcomer).or_insert(fresh);
+        admission.last = now;
+        if admission.nick != *nick {
+            (admission.nick, admission.claimed_at, admission.accepted) = (nick.clone(), claimed_at, false);
+        }
+        let waited = now.since(admission.since) >= PATIENCE;
+        if self.leads() || waited {
+            self.decide(cx, from, nonce, nick);
+        } else if let Some(leader) = self.leader() {
+            let addrs: Vec<Addr> =
+                cx.peers.find(&leader).map_or_else(Vec::new, |p| cx.peers.get(p).addrs.clone());
+            send(cx, from, &Msg::Redirect { nonce, leader, addrs });
+        }
+    }
+
+    /// Lets a newcomer in, unless another holds its nick or asked for it first.
+    fn decide(&mut self, cx: &mut Ctx<'_>, from: Peer, nonce: u64, nick: &str) {
+        let newcomer = cx.peers.id(from);
+        let held = cx.peers.live().find(|(_, e)| &*e.nick == nick && e.id != newcomer).map(|(_, e)| e.id);
+        let claim = self.admissions.0.get(&newcomer).map_or(u64::MAX, |a| a.claimed_at);
+        let rivals = self.admissions.0.iter().filter(|(id, a)| **id != newcomer && &*a.nick == nick);
+        let reserved = rivals.filter(|(id, a)| a.accepted || (a.claimed_at, **id) < (claim, newcomer));
+        let holder = held.or_else(|| reserved.map(|(id, _)| *id).next());
+        match holder {
+            Some(holder) => send(cx, from, &Msg::Refused { nonce, holder }),
+            None => {
+                if let Some(admission) = self.admissions.0.get_mut(&newcomer) {
+                    admission.accepted = true;
+                }
+                send(cx, from, &Msg::Accepted { nonce });
+            }
+        }
+    }
+
+    /// The contact names the leader: it is dialled, and asked as soon as it is linked.
+    pub(super) fn on_redirect(&mut self, cx: &mut Ctx<'_>, nonce: u64, leader: PeerId, addrs: Vec<Addr>) {
+        let Phase::Joining(joining) = &mut self.phase else { return };
+        if joining.nonce != nonce || leader == cx.me() {
+            return;
+        }
+        if joining.leader.replace(leader) != Some(leader) {
+            if cx.peers.find(&leader).is_none() && !addrs.is_empty() {
+                cx.out.learn(leader, addrs);
+            }
+            // The engine knows it after this call; look then.
+            self.look_at(cx.now);
+        }
+    }
+
+    /// Let in: a member from now on. Whoever let it in stays linked until the leader is.
+    pub(super) fn on_accepted(&mut self, cx: &mut Ctx<'_>, from: Peer, nonce: u64) {
+        if matches!(&self.phase, Phase::Joining(j) if j.nonce == nonce) {
+            self.anchor = Some(from);
+            self.become_member(cx);
+            self.settle(cx);
+        }
+    }
+
+    /// The nick is taken; the engine may ask again with another.
+    pub(super) fn on_refused(&mut self, cx: &mut Ctx<'_>, nonce: u64, holder: PeerId) {
+        let Phase::Joining(joining) = &self.phase else { return };
+        if joining.nonce == nonce {
+            let reason = format!("the nick `{}` is held by {holder:?}", joining.nick);
+            self.phase = Phase::Outside;
+            cx.out.refuse("nick-taken", reason);
+        }
+    }
+
+    /// This node counts as a member from now on.
+    pub(super) fn become_member(&mut self, cx: &mut Ctx<'_>) {
+        self.phase = Phase::Member;
+        cx.out.joined();
+    }
+
+    /// The newcomer's link to the leader is up: it is asked at once.
+    pub(super) fn hurry(&mut self, cx: &mut Ctx<'_>, peer: Peer) {
+        if let Phase::Joining(joining) = &mut self.phase
+            && joining.leader == Some(cx.peers.id(peer))
+        {
+            joining.at = cx.now;
+            self.ask(cx);
+        }
+    }
+
+    /// The engine forgot a peer: if it was the contact, another one has to be named.
+    pub(super) fn forget_contact(&mut self, peer: Peer) {
+        if matches!(&self.phase, Phase::Joining(joining) if joining.contact == peer) {
+            self.phase = Phase::Outside;
+        }
+    }
+}
