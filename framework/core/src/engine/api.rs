@@ -94,6 +94,8 @@ pub enum DialFailure {
         code: &'static str,
         /// What it means.
         reason: String,
+        /// What to do next.
+        hint: &'static str,
         /// True when another try cannot help: wrong secret, version, epoch.
         fatal: bool,
     },

@@ -16,6 +16,8 @@ use crate::topology::Input;
 const REPORT: Duration = Duration::from_secs(5);
 /// And given up after this.
 const GIVE_UP: Duration = Duration::from_secs(30);
+/// What to do when no member answers.
+pub(super) const UNREACHED: &str = "check that the address is right and that a member runs there";
 /// Leaving waits at most this long for pending deliveries.
 const DRAIN: Duration = Duration::from_secs(10);
 /// And this long for the topology, and for neighbours to hear of it.
@@ -197,8 +199,8 @@ impl Engine {
                 if now >= report || now >= until {
                     self.report_join(now >= until);
                 }
-                if let Some((reason, code, true)) = self.dialer.contact_failure() {
-                    self.stop_with(code, reason, "check the group's name and secret, and the version");
+                if let Some(why) = self.dialer.contact_failure().filter(|_| self.dialer.is_refused()) {
+                    self.stop_with(why.code, why.reason, why.hint);
                 }
             }
             Phase::Draining { until } if self.all_delivered() || now >= until => {
@@ -222,12 +224,14 @@ impl Engine {
 
     fn report_join(&mut self, over: bool) {
         let linked = self.base.links.up().len();
-        let (reason, code) = match self.dialer.contact_failure() {
-            Some((reason, code, _)) => (reason, code),
-            None if linked > 0 => ("linked, but nobody has let this node in yet".into(), "no-admission"),
-            None => ("no answer from any address".into(), "unreachable"),
+        let (reason, code, hint) = match self.dialer.contact_failure() {
+            Some(why) => (why.reason, why.code, why.hint),
+            None if linked > 0 => {
+                let hint = "wait, or join through another member";
+                ("linked, but nobody has let this node in yet".into(), "no-admission", hint)
+            }
+            None => ("no answer from any address".into(), "unreachable", UNREACHED),
         };
-        let hint = "check that the address is right and that a member runs there";
         if over {
             self.stop_with(code, reason, hint);
             return;

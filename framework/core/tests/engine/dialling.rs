@@ -50,6 +50,28 @@ fn a_contact_that_falls_silent_is_given_up_for_another() {
 }
 
 #[test]
+fn a_refusal_is_final_when_it_is_said_twice() {
+    let mut net = Net::group(2);
+    let new = net.add_waiting(secs(60));
+    // One hello was altered on its way.
+    net.refusing = 1;
+    net.input(new, Input::Join(vec!["test://0".into()]));
+    net.run(secs(1));
+    assert!(!net.nodes[new].links.is_empty(), "it tried again: {:?}", net.nodes[new].events);
+
+    let stranger = net.add_waiting(secs(60));
+    net.refusing = u32::MAX;
+    net.input(stranger, Input::Join(vec!["test://0".into(), "test://1".into()]));
+    net.run(secs(1));
+    let last = net.nodes[stranger].events.last().map(|(_, event)| event.clone());
+    assert!(
+        matches!(last, Some(Event::Refused { code: "wrong-secret", hint: "check them", .. })),
+        "{last:?}"
+    );
+    assert_eq!(net.nodes[stranger].dials.len(), 4);
+}
+
+#[test]
 fn links_that_do_not_last_are_redialled_ever_less_often() {
     let mut net = Net::group(2);
     let start = net.now;

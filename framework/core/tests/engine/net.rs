@@ -143,6 +143,8 @@ pub(crate) struct Net {
     pub(crate) cut: Box<dyn Fn(usize, usize) -> bool>,
     /// Frames of these kinds are lost on the way from the first node, to whomever.
     pub(crate) muted: (usize, Vec<FrameKind>),
+    /// So many dials to come are refused as by somebody with another secret.
+    pub(crate) refusing: u32,
 }
 
 pub(crate) fn id_of(n: usize) -> PeerId {
@@ -165,6 +167,7 @@ impl Net {
             latency: Duration::from_millis(1),
             cut: Box::new(|_, _| false),
             muted: (0, vec![]),
+            refusing: 0,
         }
     }
 
@@ -292,6 +295,12 @@ impl Net {
         let to: usize = addr.trim_start_matches("test://").parse().unwrap();
         if to >= self.nodes.len() || !self.nodes[to].up || (self.cut)(n, to) {
             let failure = DialFailure::Nobody("nobody".into());
+            return self.input(n, Input::DialFailed { dial, failure });
+        }
+        if self.refusing > 0 {
+            self.refusing -= 1;
+            let (code, reason) = ("wrong-secret", "the secrets differ".into());
+            let failure = DialFailure::Refused { code, reason, hint: "check them", fatal: true };
             return self.input(n, Input::DialFailed { dial, failure });
         }
         let (a, b) = (LinkId(self.next_link), LinkId(self.next_link + 1));

@@ -243,6 +243,7 @@ fn refused(error: &EstablishError, addr: &Addr) -> Dialling {
         EstablishError::Handshake(error) => DialFailure::Refused {
             code: error.code(),
             reason: format!("{addr}: {error}"),
+            hint: error.hint(),
             fatal: matches!(
                 error.refusal,
                 Refusal::Version
