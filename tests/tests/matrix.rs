@@ -11,7 +11,7 @@
 
 use std::time::{Duration, Instant};
 
-use tertulia_tests::group::{Group, Member, NICKS, Shape, Suite, Wire, acquainted, gather, start};
+use tertulia_tests::group::{Group, Member, NICKS, Shape, Suite, Wire, acquainted, start};
 use tertulia_tests::program::parameter;
 use tertulia_tests::talk::chat;
 use tertulia_tests::wait::soon;

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tertulia_tests::program::ring::{self, ms};
+use tertulia_tests::program::group::{self, Shape, ms};
 use tertulia_tests::program::talk::{Talker, words};
 use tertulia_tests::program::{Place, Running, Signal, Stutter, check, parameter};
 
@@ -28,9 +28,12 @@ fn one_of_eight_is_frozen() {
     let rate = parameter("TERTULIA_FROZEN_RATE", 2000);
     let place = Place::new();
     let profile = std::env::var("TERTULIA_FROZEN_PROFILE").unwrap_or_else(|_| "redundant-ring".into());
-    let successors = if profile == "ring" { 1 } else { 3 };
-    let all: Vec<Arc<Running>> =
-        ring::group(&place, &profile, 8, successors).into_iter().map(Arc::new).collect();
+    let shape = match &*profile {
+        "ring" => Shape::Ring(1),
+        "leader" => Shape::Star,
+        _ => Shape::Ring(3),
+    };
+    let all: Vec<Arc<Running>> = group::group(&place, &profile, 8, shape).into_iter().map(Arc::new).collect();
     let (frozen, others) = (&all[3], [&all[..3], &all[4..]].concat());
     let stutter = Stutter::start();
     let began = Instant::now();
