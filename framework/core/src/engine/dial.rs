@@ -49,7 +49,7 @@ struct Contact {
 }
 
 /// State of dialling.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Dialer {
     wants: BTreeMap<Peer, Want>,
     contacts: Vec<Contact>,

@@ -18,6 +18,7 @@ pub use life::Restart;
 pub use node::{Status, Stored};
 pub use publish::Unaccepted;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tertulia_core::auth::Auth;
@@ -39,7 +40,7 @@ use event::Happening;
 use node::Node;
 
 /// How identities are made, where the plain [`SimAuth`] will not do.
-pub type Wrap = Box<dyn Fn(SimAuth) -> Box<dyn Auth> + Send>;
+pub type Wrap = Arc<dyn Fn(SimAuth) -> Box<dyn Auth> + Send + Sync>;
 
 /// The key of all identities in the runs of a seed.
 pub(crate) fn auth_key(seed: u64) -> u64 {
@@ -105,6 +106,37 @@ impl<'a> Sim<'a> {
             tapped: Vec::new(),
             bounds: Vec::new(),
             config,
+        }
+    }
+
+    /// A copy of the whole run that goes on by itself, as this one would. A tap and a watch stay with this one.
+    #[must_use]
+    pub fn fork(&self) -> Sim<'a> {
+        Sim {
+            config: self.config.clone(),
+            make: self.make,
+            now: self.now,
+            queue: self.queue.clone(),
+            nodes: self.nodes.clone(),
+            running: self.running.clone(),
+            network: self.network.clone(),
+            paths: self.paths.clone(),
+            net_rng: self.net_rng.clone(),
+            work_rng: self.work_rng.clone(),
+            auth_key: self.auth_key,
+            counters: self.counters.clone(),
+            oracle: self.oracle.clone(),
+            trace: self.trace,
+            messages: self.messages,
+            receiver: self.receiver,
+            last_activity: self.last_activity,
+            tap: None,
+            watch: None,
+            wrap: self.wrap.clone(),
+            planted: self.planted,
+            outputs: Vec::new(),
+            tapped: Vec::new(),
+            bounds: self.bounds.clone(),
         }
     }
 

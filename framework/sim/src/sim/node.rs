@@ -84,6 +84,7 @@ pub(crate) const fn lane_index(lane: Lane) -> usize {
     lane as usize
 }
 
+#[derive(Clone)]
 pub(crate) struct Node {
     pub(crate) status: Status,
     /// Since when.
