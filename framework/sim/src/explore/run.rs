@@ -58,8 +58,7 @@ impl<'a> Run<'a> {
         let founder = sim.found();
         sim.join_many(start - 1, &[founder]);
         let mut run = Run { explorer, sim, words: NodeRng::fork(seed, 11), violations: Vec::new() };
-        let formed = |sim: &Sim<'_>| broken(explorer, sim).is_empty();
-        run.sim.run_while(Duration::from_millis(100), explorer.settle, formed);
+        run.sim.run_while(Duration::from_millis(100), explorer.settle, |sim| is_whole(explorer, sim));
         run.violations = broken(explorer, &run.sim);
         run
     }
@@ -109,10 +108,11 @@ impl<'a> Run<'a> {
             let correct: Vec<u32> = sim.members().collect();
             sim.oracle().is_complete(sim.now(), &correct, &expect)
         };
-        let settled = |sim: &Sim<'_>| gone(sim) && broken(explorer, sim).is_empty() && complete(sim);
-        self.sim.run_while(Duration::from_millis(250), explorer.settle, settled);
+        let settled = |sim: &Sim<'_>| gone(sim) && is_whole(explorer, sim) && complete(sim);
         let mut violations = self.violations;
-        violations.extend(broken(explorer, &self.sim));
+        if !self.sim.run_while(Duration::from_millis(250), explorer.settle, settled) {
+            violations.extend(broken(explorer, &self.sim));
+        }
         let correct: Vec<u32> = self.sim.members().collect();
         violations.extend(self.sim.oracle().judge(self.sim.now(), &correct, &expect).violations);
         (violations, self.sim.counters().clone())
@@ -124,6 +124,15 @@ fn broken(explorer: &Explorer, sim: &Sim<'_>) -> Vec<Violation> {
     let mut violations = Vec::new();
     check(sim, &explorer.settled, &mut violations);
     violations
+}
+
+/// True when nothing is.
+fn is_whole(explorer: &Explorer, sim: &Sim<'_>) -> bool {
+    let mut violations = Vec::new();
+    explorer.settled.iter().all(|invariant| {
+        invariant(sim, &mut violations);
+        violations.is_empty()
+    })
 }
 
 fn is_ready(sim: &Sim<'_>, n: u32) -> bool {

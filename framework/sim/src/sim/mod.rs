@@ -29,7 +29,7 @@ use tertulia_core::peers::Addr;
 use tertulia_core::rng::{NodeRng, mix};
 use tertulia_core::time::Instant;
 
-use crate::auth::{SimAuth, node_of, peer_id};
+use crate::auth::{SimAuth, number, peer_id};
 use crate::counters::Counters;
 use crate::network::{Network, Paths};
 use crate::oracle::Oracle;
@@ -210,13 +210,14 @@ impl<'a> Sim<'a> {
     /// The id of a node.
     #[must_use]
     pub fn id(&self, node: u32) -> PeerId {
-        peer_id(self.auth_key, node)
+        self.nodes.get(node as usize).map_or_else(|| peer_id(self.auth_key, node), |n| n.id)
     }
 
     /// The node with this id.
     #[must_use]
     pub fn node_of(&self, id: &PeerId) -> Option<u32> {
-        node_of(self.auth_key, id).filter(|&n| n < self.len())
+        let node = number(self.auth_key, id);
+        self.nodes.get(node as usize).is_some_and(|n| n.id == *id).then_some(node)
     }
 
     /// Where a node can be dialled in its present or last run.
