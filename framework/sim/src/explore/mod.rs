@@ -28,8 +28,10 @@
 //!
 //! # How much of it
 //!
-//! The whole takes hours ([`Explorer::every`] 1): the example `explore` runs it on many threads, in pieces if need
-//! be. Tests take a sample, every place of every event in turn; `TERTULIA_EXPLORE=1` has them do the whole.
+//! What schedules have in common is run once, on copies of the group, and yet the whole takes an hour of one core or so
+//! for each topology ([`Explorer::every`] 1): the example `explore` runs it on many threads, in pieces if need be.
+//! [`run_schedule`] runs one of them from the founding. Tests take a sample, every place of every event in turn;
+//! `TERTULIA_EXPLORE=1` has them do the whole.
 
 mod orders;
 mod run;
