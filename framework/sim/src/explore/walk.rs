@@ -42,7 +42,7 @@ impl Walk<'_> {
     fn branch(&mut self, schedule: &Schedule, before: &Run<'_>) {
         let done = guard(|| {
             let mut run = before.fork();
-            if let Some((last, place)) = schedule.places.iter().enumerate().last() {
+            if let Some((last, place)) = schedule.places.iter().enumerate().next_back() {
                 run.strike(&schedule.acts[last..], place.who);
             }
             match schedule.is_whole() {
