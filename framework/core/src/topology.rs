@@ -18,8 +18,9 @@ use crate::peers::PeerTable;
 use crate::rng::NodeRng;
 use crate::time::Instant;
 
-/// A plug-in that shapes the group.
-pub trait Topology: Send {
+/// A plug-in that shapes the group. It has to be [`Clone`]: whoever explores what a group may come to does so with
+/// copies of it.
+pub trait Topology: Fork + Send {
     /// The name that a profile chooses it by.
     fn kind(&self) -> &'static str;
 
@@ -47,6 +48,24 @@ pub trait Topology: Send {
     /// Whether it knows one order of everybody's parcels.
     fn order(&self) -> Order {
         Order::Free
+    }
+}
+
+/// Copies a topology whose type is not known. Everything that is [`Clone`] has it.
+pub trait Fork {
+    /// A copy that goes on by itself.
+    fn fork(&self) -> Box<dyn Topology>;
+}
+
+impl<T: Topology + Clone + 'static> Fork for T {
+    fn fork(&self) -> Box<dyn Topology> {
+        Box::new(self.clone())
+    }
+}
+
+impl Clone for Box<dyn Topology> {
+    fn clone(&self) -> Self {
+        (**self).fork()
     }
 }
 

@@ -15,10 +15,11 @@ use crate::rng::NodeRng;
 use crate::time::Instant;
 
 /// Shared state of the engine's parts.
+#[derive(Clone)]
 pub(crate) struct Base {
     pub(crate) now: Instant,
     pub(crate) config: EngineConfig,
-    pub(crate) auth: Box<dyn Auth>,
+    pub(crate) auth: Arc<dyn Auth>,
     pub(crate) peers: PeerTable,
     pub(crate) links: Links,
     pub(crate) out: Vec<Output>,

@@ -85,7 +85,7 @@ impl Failure {
 }
 
 /// State of dialling.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Dialer {
     wants: BTreeMap<Peer, Want>,
     contacts: Vec<Contact>,

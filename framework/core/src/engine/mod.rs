@@ -90,7 +90,8 @@ pub struct Setup {
     pub planted: Option<Planted>,
 }
 
-/// One node's protocol state.
+/// One node's protocol state. A copy goes on by itself, as the same node.
+#[derive(Clone)]
 pub struct Engine {
     base: Base,
     topology: Box<dyn Topology>,
@@ -141,7 +142,7 @@ impl Engine {
             base: Base {
                 now: Instant::ZERO,
                 config: setup.config,
-                auth: setup.auth,
+                auth: Arc::from(setup.auth),
                 peers: PeerTable::new(me),
                 links: Links::default(),
                 out: Vec::new(),

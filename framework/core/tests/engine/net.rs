@@ -56,7 +56,7 @@ impl Auth for TestAuth {
 }
 
 /// Everybody links to everybody; parcels go to all.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct FullMesh {
     /// A newcomer is not let in before this.
     pub(crate) closed_until: Instant,

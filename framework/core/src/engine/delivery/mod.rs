@@ -34,6 +34,7 @@ const RUNS_MAX: usize = 4;
 pub(crate) type StreamId = (Peer, Incarnation);
 
 /// State of delivery.
+#[derive(Clone)]
 pub(crate) struct Delivery {
     origins: Vec<Vec<Stream>>,
     pub(crate) history: History,
