@@ -100,7 +100,8 @@ pub enum Input<'a> {
         /// The last that was kept.
         slot: &'a Bytes,
     },
-    /// This node is the first of its group: it is a member from now on.
+    /// This node is the first of its group: it is a member from now on. Comes after [`Join`](Input::Join) when the
+    /// contact is gone and nobody else answers.
     Found,
     /// This node wants to become a member through `contact`, to which it is linked. The topology answers with
     /// [`Outbox::joined`] or [`Outbox::refuse`], and retries by itself while the link stands.

@@ -42,6 +42,8 @@ struct Want {
 #[derive(Clone, Debug)]
 struct Contact {
     addr: Addr,
+    /// From the address book: whoever is there now may have nothing to do with this group, so a refusal says little.
+    remembered: bool,
     at: Instant,
     dialing: bool,
     /// Why the last try failed, and whether another can help.
@@ -69,14 +71,26 @@ impl Dialer {
         Dialer { book, ..Dialer::default() }
     }
 
-    /// Addresses of the book, to join through when no others are given.
-    pub(crate) fn book_addrs(&self) -> Vec<Addr> {
+    fn book_addrs(&self) -> Vec<Addr> {
         self.book.values().flat_map(|(addrs, _)| addrs.iter().cloned()).collect()
     }
 
-    pub(crate) fn set_contacts(&mut self, addrs: &[Addr], now: Instant) {
-        let contact = |a: &Addr| Contact { addr: a.clone(), at: now, dialing: false, failure: None };
-        self.contacts = addrs.iter().map(contact).collect();
+    /// Addresses to join through as well; those of the book when there are none.
+    pub(crate) fn add_contacts(&mut self, addrs: Vec<Addr>, now: Instant) {
+        let remembered = addrs.is_empty();
+        let addrs = if remembered { self.book_addrs() } else { addrs };
+        for addr in addrs {
+            if let Some(known) = self.contacts.iter_mut().find(|c| c.addr == addr) {
+                known.remembered &= remembered;
+                continue;
+            }
+            self.contacts.push(Contact { addr, remembered, at: now, dialing: false, failure: None });
+        }
+    }
+
+    /// True when every contact was tried and none can be reached.
+    pub(crate) fn nobody_answers(&self) -> bool {
+        self.contacts.iter().all(|c| c.failure.is_some())
     }
 
     pub(crate) fn drop_contacts(&mut self) {
@@ -86,7 +100,8 @@ impl Dialer {
     /// Why no contact could be reached: the text of the last failure, its code, and whether all are final.
     pub(crate) fn contact_failure(&self) -> Option<(String, &'static str, bool)> {
         let last = self.contacts.iter().rev().find_map(|c| c.failure.clone())?;
-        let all_final = self.contacts.iter().all(|c| c.failure.as_ref().is_some_and(|f| f.2));
+        let all_final =
+            self.contacts.iter().all(|c| !c.remembered && c.failure.as_ref().is_some_and(|f| f.2));
         Some((last.0, last.1, all_final))
     }
 
@@ -229,7 +244,7 @@ impl Dialer {
                 let at = base.now + base.rng.jitter(Duration::from_millis(700), 0.3);
                 if let Some(c) = self.contacts.iter_mut().find(|c| c.addr == addr) {
                     c.failure = Some((reason, code, fatal));
-                    c.at = if fatal { Instant::FAR } else { at };
+                    c.at = if fatal && !c.remembered { Instant::FAR } else { at };
                 }
                 None
             }

@@ -45,25 +45,40 @@ impl Engine {
     }
 
     pub(crate) fn found(&mut self) {
-        if self.phase != Phase::Idle {
-            return;
+        match self.phase {
+            Phase::Idle => self.restore(),
+            Phase::Joining { .. } if !self.may_be_let_in() => {
+                let reason = "nobody known from before answers: founding the group; they are asked again";
+                self.base.event(Event::Waiting(reason.into()));
+            }
+            _ => return,
         }
-        self.restore();
         self.ask(Input::Found);
         self.become_member();
     }
 
-    pub(crate) fn join(&mut self, mut contacts: Vec<Addr>) {
-        if self.phase != Phase::Idle {
-            return;
-        }
-        self.restore();
-        if contacts.is_empty() {
-            contacts = self.dialer.book_addrs();
-        }
+    pub(crate) fn join(&mut self, contacts: Vec<Addr>) {
         let now = self.base.now;
-        self.dialer.set_contacts(&contacts, now);
-        self.phase = Phase::Joining { until: now + GIVE_UP, report: now + REPORT, contact: None };
+        match self.phase {
+            Phase::Idle => {
+                self.restore();
+                self.phase = Phase::Joining { until: now + GIVE_UP, report: now + REPORT, contact: None };
+            }
+            Phase::Joining { .. } => {}
+            _ => return,
+        }
+        self.dialer.add_contacts(contacts, now);
+    }
+
+    /// True when somebody is linked who is a member, or may say so yet.
+    fn may_be_let_in(&self) -> bool {
+        self.base.links.iter().any(|l| l.member_there || !l.sync.complete)
+    }
+
+    /// True while joining when every address was tried and nobody is linked.
+    #[must_use]
+    pub fn nobody_answers(&self) -> bool {
+        matches!(self.phase, Phase::Joining { .. }) && !self.may_be_let_in() && self.dialer.nobody_answers()
     }
 
     /// Gives the topology back what it kept in an earlier run.

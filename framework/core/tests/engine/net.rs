@@ -143,6 +143,8 @@ pub(crate) struct Net {
     pub(crate) cut: Box<dyn Fn(usize, usize) -> bool>,
     /// Frames of these kinds are lost on the way from the first node, to whomever.
     pub(crate) muted: (usize, Vec<FrameKind>),
+    /// Whoever is dialled refuses for good.
+    pub(crate) refuses: bool,
 }
 
 pub(crate) fn id_of(n: usize) -> PeerId {
@@ -165,6 +167,7 @@ impl Net {
             latency: Duration::from_millis(1),
             cut: Box::new(|_, _| false),
             muted: (0, vec![]),
+            refuses: false,
         }
     }
 
@@ -178,6 +181,14 @@ impl Net {
         let n = self.nodes.len();
         let topology = Box::new(FullMesh { closed_until: self.now + time, ..FullMesh::default() });
         self.push_node((n, 1), Engine::new(Setup { topology, ..setup(n, 1, &format!("n{n}"), false) }))
+    }
+
+    /// A node whose address book holds these.
+    pub(crate) fn add_remembering(&mut self, book: &[usize]) -> usize {
+        let n = self.nodes.len();
+        let entry = |&n: &usize| (id_of(n), vec![Arc::from(format!("test://{n}"))]);
+        let book = book.iter().map(entry).collect();
+        self.push_node((n, 1), Engine::new(Setup { book, ..setup(n, 1, &format!("n{n}"), false) }))
     }
 
     /// A node that the topology refuses a few times, whatever its nick is.
@@ -289,6 +300,10 @@ impl Net {
     }
 
     fn dialed(&mut self, n: usize, dial: tertulia_core::engine::api::DialId, addr: &str) {
+        if self.refuses {
+            let failure = DialFailure::Refused { code: "wrong-secret", reason: addr.into(), fatal: true };
+            return self.input(n, Input::DialFailed { dial, failure });
+        }
         let to: usize = addr.trim_start_matches("test://").parse().unwrap();
         if to >= self.nodes.len() || !self.nodes[to].up || (self.cut)(n, to) {
             let failure = DialFailure::Nobody("nobody".into());
