@@ -23,7 +23,7 @@ use tertulia_core::engine::Engine;
 use tertulia_core::engine::api::Input;
 use tertulia_core::frame::{Frame, Lane};
 use tertulia_core::time::{Instant, earliest};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use super::error::Outcome;
 use super::outgoing::{Phase, Wants};
@@ -37,7 +37,7 @@ use link::Arrival;
 use links::Links;
 use slot::Slot;
 pub use startup::Entry;
-use startup::Finding;
+use startup::{Finding, Vain};
 use tasks::Tasks;
 
 /// What one turn takes of each kind at most, so that no source starves another.
@@ -93,6 +93,11 @@ struct Driver {
     held: Held,
     discovery: Option<Arc<dyn Discovery>>,
     findings: mpsc::Sender<Finding>,
+    /// The search for a way in, and what it wants to be told.
+    search: Option<tokio::task::AbortHandle>,
+    vain: Option<Vain>,
+    /// Ends when discovery was told all so far.
+    told: Option<oneshot::Receiver<()>>,
     /// Held until this node can be found.
     founding: Option<Founding>,
     phase: Phase,
@@ -150,6 +155,9 @@ pub(crate) async fn run(parts: Parts) -> (Outcome, u64) {
         tasks,
         discovery: parts.discovery,
         findings,
+        search: None,
+        vain: None,
+        told: None,
         founding: None,
         phase: Phase::Joining,
         quiet_until: Instant::ZERO,
@@ -223,6 +231,7 @@ impl Driver {
         let more = self.publish();
         self.links.flush();
         self.refresh();
+        self.tell_search();
         let starved = !self.held.is_empty() && self.shared.hub.starve();
         (more || starved) && !matches!(self.end, End::Closes { .. })
     }
@@ -330,6 +339,7 @@ impl Driver {
             let member = self.phase == Phase::Member;
             self.phase = Phase::Gone;
             self.shared.outgoing.enter(Phase::Gone);
+            self.withdraw();
             let until = self.now + if member { LEAVE } else { LEAVE_EARLY };
             self.end = End::Drains { until };
         }
