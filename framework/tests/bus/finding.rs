@@ -6,14 +6,17 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use parking_lot::Mutex;
-use tertulia::bus::Node;
+use tertulia::bus::{Filter, Node};
 use tertulia::discovery::{Announcement, Discovery, DiscoveryError, Founding};
 use tertulia::link::Locator;
 use tertulia::store::{MemoryStore, Store};
 use tertulia_core::engine::api::Event;
 use tertulia_core::id::PeerId;
+use tertulia_core::message::Room;
 use tertulia_core::peers::State;
+use tertulia_core::units::{Size, Span};
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
 
 use crate::common::{Group, event, soon, start};
 
@@ -97,18 +100,36 @@ async fn linked(a: &Node, b: &Node) {
     .await;
 }
 
-#[tokio::test]
-async fn whoever_leaves_is_not_found_any_more() {
-    let (group, board) = (Group::memory(), Board::new());
+/// Leaving takes its time when somebody does not take what was said, but no more than is allowed; all the while nobody
+/// is sent to whoever leaves.
+#[tokio::test(start_paused = true)]
+async fn whoever_leaves_is_not_found_any_more_and_is_gone_in_time() {
+    let (mut group, board) = (Group::memory(), Board::new());
+    group.config.limits.inbox = Size::kib(64);
+    group.config.delivery.window = Size::kib(64);
+    group.config.delivery.stall = Span::secs(60);
     let (ana, _) = start(group.member("ana").discovery(board.seen_by())).await;
     let (eva, mut events) = start(group.member("eva").discovery(board.seen_by())).await;
     linked(&ana, &eva).await;
-    let (leaving, id) = (ana.clone(), ana.id());
+    // Eva does not read, and ana says more than there is room for.
+    let unread = eva.subscribe(Filter::all());
+    let full = async { while ana.publish(&Room::default(), 1, &[7; 1024]).await.is_ok() {} };
+    assert!(tokio::time::timeout(Duration::from_secs(5), full).await.is_err());
+    let (leaving, before) = (ana.clone(), Instant::now());
     let leaving = tokio::spawn(async move { leaving.leave().await });
+    soon("ana not to be found", async {
+        while board.names(ana.id()) {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    })
+    .await;
+    assert!(before.elapsed() < Duration::from_secs(1), "{:?}", before.elapsed());
     event(&mut events, "the goodbye", |e| matches!(e, Event::Left(..)).then_some(())).await;
-    assert!(!board.names(id), "it was found until its end");
-    assert!(board.names(eva.id()));
+    assert!(before.elapsed() > Duration::from_secs(5), "nothing was in the way: {:?}", before.elapsed());
     soon("the end", leaving).await.unwrap();
+    assert!(before.elapsed() <= Duration::from_secs(10), "{:?}", before.elapsed());
+    assert!(board.names(eva.id()));
+    drop(unread);
 }
 
 /// Both are told of a member that leaves, or has left: one of them founds, and the other one joins it.
@@ -153,7 +174,7 @@ async fn nobody_is_locked_out_by_those_who_are_gone() {
     linked(&ana, &first).await;
     soon("ana to leave", ana.leave()).await;
     soon("eva to leave", first.leave()).await;
-    let before = tokio::time::Instant::now();
+    let before = Instant::now();
     let builder = eva();
     let mut events = builder.events(100);
     let _again = builder.start().await.unwrap();

@@ -146,8 +146,7 @@ fn groups_of_one_name_meet() {
     cleo.kill();
     ana.about(0, &["dead"], &peer);
     let elsewhere = place.path().join("elsewhere");
-    let cleo =
-        place.chat("ring", "cleo").env("TERTULIA_RUNTIME_DIR", elsewhere).arg("--found").start();
+    let cleo = place.chat("ring", "cleo").env("TERTULIA_RUNTIME_DIR", elsewhere).arg("--found").start();
     let start = std::time::Instant::now();
     comes_back([ana, ben], &cleo, &peer);
     println!("two groups of one name were one after {} ms", start.elapsed().as_millis());

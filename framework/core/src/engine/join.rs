@@ -16,10 +16,10 @@ use crate::topology::Input;
 const REPORT: Duration = Duration::from_secs(5);
 /// And given up after this.
 const GIVE_UP: Duration = Duration::from_secs(30);
-/// Leaving waits at most this long for pending deliveries.
-const DRAIN: Duration = Duration::from_secs(10);
-/// And this long for the topology, and for neighbours to hear of it.
+/// Leaving waits this long for the topology, and again for neighbours to hear of it.
 const MEND: Duration = Duration::from_secs(2);
+/// What is kept for both together when deliveries take all the time there is.
+pub const GOODBYE: Duration = Duration::from_secs(2);
 /// Nicks tried when a default one is taken.
 const NICKS_MAX: u32 = 16;
 
@@ -27,19 +27,37 @@ const NICKS_MAX: u32 = 16;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
     Idle,
-    Joining { until: Instant, report: Instant, contact: Option<Peer> },
+    Joining {
+        until: Instant,
+        report: Instant,
+        contact: Option<Peer>,
+    },
     Member,
-    Draining { until: Instant },
-    Mending { until: Instant },
-    Telling { until: Instant },
+    /// All is to be over by `end`, the goodbye too.
+    Draining {
+        end: Instant,
+    },
+    Mending {
+        until: Instant,
+        end: Instant,
+    },
+    Telling {
+        until: Instant,
+    },
     Stopped,
+}
+
+/// When the goodbye has to begin, to be over by `end`.
+fn goodbye(end: Instant) -> Instant {
+    end.before(GOODBYE)
 }
 
 impl Engine {
     pub(crate) fn phase_deadline(&self) -> Option<Instant> {
         match self.phase {
             Phase::Joining { until, report, .. } => Some(until.min(report)),
-            Phase::Draining { until } | Phase::Mending { until } | Phase::Telling { until } => Some(until),
+            Phase::Draining { end } => Some(goodbye(end)),
+            Phase::Mending { until, .. } | Phase::Telling { until } => Some(until),
             _ => None,
         }
     }
@@ -186,9 +204,9 @@ impl Engine {
         self.base.out.push(Output::Stop);
     }
 
-    pub(crate) fn leave(&mut self) {
+    pub(crate) fn leave(&mut self, end: Instant) {
         match self.phase {
-            Phase::Member => self.phase = Phase::Draining { until: self.base.now + DRAIN },
+            Phase::Member => self.phase = Phase::Draining { end },
             Phase::Idle | Phase::Joining { .. } => self.stop(),
             _ => {}
         }
@@ -196,8 +214,8 @@ impl Engine {
 
     /// The topology has nothing more to mend.
     pub(crate) fn topology_left(&mut self) {
-        if matches!(self.phase, Phase::Mending { .. }) {
-            self.phase = Phase::Telling { until: self.base.now + MEND };
+        if let Phase::Mending { end, .. } = self.phase {
+            self.phase = Phase::Telling { until: end.min(self.base.now + MEND) };
             self.roster.restate(&mut self.base, |r| r.left = true);
             sync::schedule(&mut self.base, Duration::ZERO, true);
         }
@@ -216,11 +234,12 @@ impl Engine {
                     self.stop_with(code, reason, "check the group's name and secret, and the version");
                 }
             }
-            Phase::Draining { until } if self.all_delivered() || now >= until => {
-                self.phase = Phase::Mending { until: now + MEND };
+            Phase::Draining { end } if self.all_delivered() || now >= goodbye(end) => {
+                let until = (goodbye(end) + GOODBYE / 2).max(now).min(now + MEND);
+                self.phase = Phase::Mending { until, end };
                 self.ask(Input::Leave);
             }
-            Phase::Mending { until } if now >= until => self.topology_left(),
+            Phase::Mending { until, .. } if now >= until => self.topology_left(),
             Phase::Telling { until } => {
                 let stamp = self.roster.stamp;
                 let live = |p: Peer| self.base.peers.get(p).is_live();

@@ -195,7 +195,7 @@ fn does_not_found_while_a_member_may_let_it_in() {
     }
     assert_eq!(asked(&net, new), Some(id_of(0)));
     // The contact leaves before it could let anybody in.
-    net.input(0, Input::Leave);
+    net.input(0, Input::Leave(net.now + secs(10)));
     net.run(secs(4));
     assert!(!is_member(&net, new) && net.nodes[new].engine.nobody_answers());
     net.input(new, Input::Found);

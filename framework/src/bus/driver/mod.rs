@@ -19,8 +19,8 @@ mod tasks;
 use std::sync::Arc;
 
 use tertulia_core::config::LimitsConfig;
-use tertulia_core::engine::Engine;
 use tertulia_core::engine::api::Input;
+use tertulia_core::engine::{Engine, GOODBYE};
 use tertulia_core::frame::{Frame, Lane};
 use tertulia_core::time::{Instant, earliest};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -47,10 +47,8 @@ const PARCELS: usize = 8;
 /// Findings of the search for a way in that wait at once.
 const FINDINGS: usize = 4;
 
-/// How long leaving may take before the rest is given up.
+/// How long leaving may take, until the last link is closed.
 const LEAVE: core::time::Duration = core::time::Duration::from_secs(10);
-/// How long the engine may say goodbye after that.
-const GOODBYE: core::time::Duration = core::time::Duration::from_secs(5);
 /// The same for a node that is no member yet.
 const LEAVE_EARLY: core::time::Duration = core::time::Duration::from_secs(1);
 /// How long links have to close.
@@ -120,7 +118,7 @@ struct Driver {
 enum End {
     /// It stays.
     Stays,
-    /// What was accepted goes out first; the engine is told after that.
+    /// What was accepted goes out first; the engine is told after that. All is over by then, but for closing links.
     Drains { until: Instant },
     /// The engine says goodbye.
     Leaves { until: Instant },
@@ -328,7 +326,8 @@ impl Driver {
     fn deadline(&self) -> Option<Instant> {
         let end = match self.end {
             End::Stays => None,
-            End::Drains { until } | End::Leaves { until } | End::Closes { until, .. } => Some(until),
+            End::Drains { until } => Some(until.before(GOODBYE)),
+            End::Leaves { until } | End::Closes { until, .. } => Some(until),
         };
         let engine = if matches!(self.end, End::Closes { .. }) { None } else { self.engine.next_deadline() };
         earliest(earliest(engine, self.links.deadline()), end)
@@ -340,14 +339,14 @@ impl Driver {
             self.phase = Phase::Gone;
             self.shared.outgoing.enter(Phase::Gone);
             self.withdraw();
-            let until = self.now + if member { LEAVE } else { LEAVE_EARLY };
+            let until = self.now + if member { LEAVE - CLOSE } else { LEAVE_EARLY };
             self.end = End::Drains { until };
         }
         if let End::Drains { until } = self.end
-            && (self.shared.outgoing.is_empty() || self.now >= until)
+            && (self.shared.outgoing.is_empty() || self.now + GOODBYE >= until)
         {
-            self.end = End::Leaves { until: until + GOODBYE };
-            self.tell(Input::Leave);
+            self.end = End::Leaves { until };
+            self.tell(Input::Leave(until));
         }
         if let End::Leaves { until } = self.end
             && self.now >= until
