@@ -71,6 +71,12 @@ mod tests {
             ),
             (
                 "ring",
+                "roster.scope=view",
+                "option --set roster.scope: roster.scope: topology `ring` needs a roster of the whole group, \
+                 and roster.scope is \"view\"; choose another topology.kind, or roster.scope = \"group\"",
+            ),
+            (
+                "ring",
                 "transport.kind=tpc",
                 "option --set transport.kind: transport.kind: there is no transport `tpc`; \
                  did you mean `tcp`? There are: tcp, udp",

@@ -70,6 +70,14 @@ pub struct Needs {
     pub reliable: bool,
 }
 
+impl Needs {
+    /// True when a roster of this scope is large enough.
+    #[must_use]
+    pub fn suits(&self, scope: Scope) -> bool {
+        self.roster == Scope::View || scope == Scope::Group
+    }
+}
+
 /// What a topology can see and do during one call.
 pub struct Ctx<'a> {
     /// The time.
