@@ -100,17 +100,17 @@ impl Group {
 
     fn topology(&self) -> Box<dyn Topology> {
         match self.shape {
-            Shape::Ring => ring::build(ring::Config::default()),
-            Shape::RedundantRing => ring::build(ring::RedundantConfig::default()),
+            Shape::Ring => ring::build(ring::Config::default()).unwrap(),
+            Shape::RedundantRing => ring::build(ring::RedundantConfig::default()).unwrap(),
             Shape::LeaderStar(routing) => {
-                leader_star::build(&leader_star::Config { routing, ..leader_star::Config::default() })
+                leader_star::build(leader_star::Config { routing, ..leader_star::Config::default() }).unwrap()
             }
         }
     }
 
     fn transport(&self) -> Arc<dyn Transport> {
         match &self.wire {
-            Wire::Tcp => tcp::build(&tcp::Config::default()),
+            Wire::Tcp => tcp::build(&tcp::Config::default()).unwrap(),
             Wire::Udp(config) => udp::build(config).unwrap(),
         }
     }

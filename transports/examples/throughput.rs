@@ -33,7 +33,7 @@ async fn main() -> Result<(), Error> {
             ("plain", plain::build(&plain::Config::default())),
             ("noise", noise::build(&noise::Config::default())),
         ] {
-            let tcp = tcp::build(&tcp::Config::default());
+            let tcp = tcp::build(&tcp::Config::default())?;
             line(
                 size,
                 &format!("tcp {name}"),

@@ -18,11 +18,7 @@ pub(crate) struct Misfit {
 }
 
 /// Checks what the topology needs against the transport and the roster.
-pub(crate) fn fits(
-    topology: &dyn Topology,
-    transport: &dyn Transport,
-    roster: Scope,
-) -> Result<(), Misfit> {
+pub(crate) fn fits(topology: &dyn Topology, transport: &dyn Transport, roster: Scope) -> Result<(), Misfit> {
     let (needs, kind, caps) = (topology.needs(), topology.kind(), transport.caps());
     if needs.reliable && !(caps.reliable && caps.ordered) {
         let reason =

@@ -1,7 +1,7 @@
 //! Members that die and come back with their data directory.
 
 use tertulia_tests::program::talk::words;
-use tertulia_tests::program::{Place, Running, check, ring};
+use tertulia_tests::program::{Event, Place, Running, check, ring};
 
 /// Lines that each one says before, while one is away, and afterwards.
 const LINES: u64 = 40;
@@ -132,7 +132,8 @@ fn past_discovery_that_sees_nobody() {
     ben.about(0, &["left"], &peer);
     let cleo = place.chat("ring", "cleo").env("TERTULIA_RUNTIME_DIR", place.path().join("elsewhere")).start();
     comes_back([ana, ben], &cleo, &peer);
-    let alone = cleo.state(|s| s.told.iter().any(|s| matches!(s.event, Event::Waiting(_))));
+    let alone =
+        cleo.state(|s| s.told.iter().any(|s| matches!(&s.event, Event::Other(e) if e["event"] == "waiting")));
     assert!(!alone, "it founded a group of its own");
 }
 

@@ -20,7 +20,7 @@ fn member(hub: &memory::Hub, nick: &str) -> Builder {
     let key = GroupKey::new("test", &GroupSecret::from_bytes([1; 32])).unwrap();
     Node::builder()
         .group(Arc::new(key))
-        .topology(ring::build(ring::Config::default()))
+        .topology(ring::build(ring::Config::default()).unwrap())
         .transport(memory::build(&memory::Config::default(), hub))
         .crypto(plain::build(&plain::Config::default()))
         .nick(nick)
