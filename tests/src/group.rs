@@ -114,10 +114,10 @@ impl Group {
 
     fn topology(&self) -> Box<dyn Topology> {
         match self.shape {
-            Shape::Ring => ring::build(ring::Config::default()),
-            Shape::RedundantRing => ring::build(ring::RedundantConfig::default()),
+            Shape::Ring => ring::build(ring::Config::default()).unwrap(),
+            Shape::RedundantRing => ring::build(ring::RedundantConfig::default()).unwrap(),
             Shape::LeaderStar(routing) => {
-                leader_star::build(&leader_star::Config { routing, ..leader_star::Config::default() })
+                leader_star::build(leader_star::Config { routing, ..leader_star::Config::default() }).unwrap()
             }
         }
     }
@@ -125,7 +125,7 @@ impl Group {
     fn transport(&self) -> Arc<dyn Transport> {
         match &self.wire {
             Wire::Memory(hub) => memory::build(&memory::Config::default(), hub),
-            Wire::Tcp => tcp::build(&tcp::Config::default()),
+            Wire::Tcp => tcp::build(&tcp::Config::default()).unwrap(),
             Wire::Udp(config) => udp::build(config).unwrap(),
         }
     }

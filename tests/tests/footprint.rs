@@ -27,7 +27,7 @@ const NEIGHBOURS: usize = 8;
 
 /// A ring that links each member with so many others on either side.
 fn ring_of(successors: u8) -> Box<dyn Topology> {
-    ring::build(Settings::<true> { successors, ..Settings::default() })
+    ring::build(Settings::<true> { successors, ..Settings::default() }).unwrap()
 }
 
 fn calm(latency: Duration) -> SimConfig {

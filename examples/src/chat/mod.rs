@@ -18,7 +18,7 @@ use tertulia::registry::Registry;
 
 use crate::cli::{ChatOptions, Failure, Mode};
 use output::Output;
-use session::{Session, TEXT};
+use session::{Ended, Session, TEXT};
 use signals::Signals;
 
 /// Events that may wait to be read: more than there can be messages on their way.
@@ -32,7 +32,10 @@ pub fn run(options: &ChatOptions, registry: &Registry) -> Result<(), Failure> {
     let profile = options.profile(registry)?;
     log::start(&profile)?;
     let outcome = block_on(talk(options, &profile, registry))?;
-    match outcome? {
+    let Ended::Over(outcome) = outcome? else {
+        return Err(Failure::new("left at once: the others may take this member for dead"));
+    };
+    match outcome {
         Outcome::Left => Ok(()),
         // It was an event already.
         Outcome::Refused { .. } => Err(Failure { message: String::new(), status: 1 }),
@@ -53,7 +56,7 @@ pub fn block_on<F: Future>(future: F) -> Result<F::Output, Failure> {
     Ok(output)
 }
 
-async fn talk(options: &ChatOptions, profile: &Profile, registry: &Registry) -> Result<Outcome, Failure> {
+async fn talk(options: &ChatOptions, profile: &Profile, registry: &Registry) -> Result<Ended, Failure> {
     let cannot =
         |error: std::io::Error| Failure::new(format!("signals cannot be handled: {error}; try again"));
     let signals = Signals::new().map_err(cannot)?;

@@ -89,6 +89,14 @@ pub struct Needs {
     pub reliable: bool,
 }
 
+impl Needs {
+    /// True when a roster of this scope is large enough.
+    #[must_use]
+    pub fn suits(&self, scope: Scope) -> bool {
+        self.roster == Scope::View || scope == Scope::Group
+    }
+}
+
 /// What a topology can see and do during one call.
 pub struct Ctx<'a> {
     /// The time.
@@ -119,7 +127,8 @@ pub enum Input<'a> {
         /// The last that was kept.
         slot: &'a Bytes,
     },
-    /// This node is the first of its group: it is a member from now on.
+    /// This node is the first of its group: it is a member from now on. Comes after [`Join`](Input::Join) when the
+    /// contact is gone and nobody else answers.
     Found,
     /// This node wants to become a member through `contact`, to which it is linked. The topology answers with
     /// [`Outbox::joined`] or [`Outbox::refuse`], and retries by itself while the link stands.

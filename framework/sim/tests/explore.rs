@@ -72,7 +72,7 @@ fn bugs_put_into_the_ring_are_found() {
     for planted in [Planted::DocumentedQuit, Planted::Chord2001Join] {
         let settle = Duration::from_secs(20);
         let explorer = Explorer { settle, ..Group::Ring(Some(1)).explorer(100) };
-        let make = |_, _| build(Config { planted: Some(planted), ..Config::default() });
+        let make = |_, _| build(Config { planted: Some(planted), ..Config::default() }).unwrap();
         let found = explore(&explorer, 2, &make);
         println!("{planted:?}: {found}");
         assert!(found.failed > 0, "{planted:?} is not found");

@@ -2,7 +2,7 @@
 
 use tertulia_tests::program::group::Shape;
 use tertulia_tests::program::talk::words;
-use tertulia_tests::program::{Place, Running, check, group};
+use tertulia_tests::program::{Event, Place, Running, check, group};
 
 /// Lines that each one says before, while one is away, and afterwards.
 const LINES: u64 = 40;
@@ -127,7 +127,23 @@ fn through_the_address_book() {
     assert_eq!(from, peer);
 }
 
-/// Discovery sees nobody, as it would on another machine: a group of one comes about, and the groups soon meet.
+/// Discovery sees nobody, as it would on another machine: the address book knows the way all the same.
+#[test]
+fn past_discovery_that_sees_nobody() {
+    let place = Place::new();
+    let all = group::group(&place, "ring", 3, Shape::Ring(1));
+    let [ana, ben, cleo] = &all[..] else { unreachable!() };
+    let peer = cleo.peer();
+    cleo.leaves();
+    ben.about(0, &["left"], &peer);
+    let cleo = place.chat("ring", "cleo").env("TERTULIA_RUNTIME_DIR", place.path().join("elsewhere")).start();
+    comes_back([ana, ben], &cleo, &peer);
+    let alone =
+        cleo.state(|s| s.told.iter().any(|s| matches!(&s.event, Event::Other(e) if e["event"] == "waiting")));
+    assert!(!alone, "it founded a group of its own");
+}
+
+/// A group of one was founded beside the others, and the groups soon meet.
 #[test]
 fn groups_of_one_name_meet() {
     let place = Place::new();
@@ -136,7 +152,8 @@ fn groups_of_one_name_meet() {
     let peer = cleo.peer();
     cleo.kill();
     ana.about(0, &["dead"], &peer);
-    let cleo = place.chat("ring", "cleo").env("TERTULIA_RUNTIME_DIR", place.path().join("elsewhere")).start();
+    let elsewhere = place.path().join("elsewhere");
+    let cleo = place.chat("ring", "cleo").env("TERTULIA_RUNTIME_DIR", elsewhere).arg("--found").start();
     let start = std::time::Instant::now();
     comes_back([ana, ben], &cleo, &peer);
     println!("two groups of one name were one after {} ms", start.elapsed().as_millis());

@@ -45,10 +45,19 @@ struct Want {
 #[derive(Clone, Debug)]
 struct Contact {
     addr: Addr,
+    /// From the address book: whoever is there now may have nothing to do with this group, so a refusal says little.
+    remembered: bool,
     at: Instant,
     dialing: bool,
     /// Why the last try failed.
     failure: Option<Failure>,
+}
+
+impl Contact {
+    /// True when no other try can help.
+    fn is_closed(&self) -> bool {
+        !self.remembered && self.failure.as_ref().is_some_and(Failure::is_final)
+    }
 }
 
 /// Why a contact could not be reached.
@@ -78,7 +87,7 @@ impl Failure {
         }
     }
 
-    /// Whether no other try can help.
+    /// True when it is believed that no other try can help.
     fn is_final(&self) -> bool {
         self.refusals >= Self::BELIEVED
     }
@@ -105,14 +114,26 @@ impl Dialer {
         Dialer { book, ..Dialer::default() }
     }
 
-    /// Addresses of the book, to join through when no others are given.
-    pub(crate) fn book_addrs(&self) -> Vec<Addr> {
+    fn book_addrs(&self) -> Vec<Addr> {
         self.book.values().flat_map(|(addrs, _)| addrs.iter().cloned()).collect()
     }
 
-    pub(crate) fn set_contacts(&mut self, addrs: &[Addr], now: Instant) {
-        let contact = |a: &Addr| Contact { addr: a.clone(), at: now, dialing: false, failure: None };
-        self.contacts = addrs.iter().map(contact).collect();
+    /// Addresses to join through as well; those of the book when there are none.
+    pub(crate) fn add_contacts(&mut self, addrs: Vec<Addr>, now: Instant) {
+        let remembered = addrs.is_empty();
+        let addrs = if remembered { self.book_addrs() } else { addrs };
+        for addr in addrs {
+            if let Some(known) = self.contacts.iter_mut().find(|c| c.addr == addr) {
+                known.remembered &= remembered;
+                continue;
+            }
+            self.contacts.push(Contact { addr, remembered, at: now, dialing: false, failure: None });
+        }
+    }
+
+    /// True when every contact was tried and none can be reached.
+    pub(crate) fn nobody_answers(&self) -> bool {
+        self.contacts.iter().all(|c| c.failure.is_some())
     }
 
     pub(crate) fn drop_contacts(&mut self) {
@@ -126,8 +147,7 @@ impl Dialer {
 
     /// True when every contact has refused this node for good.
     pub(crate) fn is_refused(&self) -> bool {
-        let refused = |c: &Contact| c.failure.as_ref().is_some_and(Failure::is_final);
-        !self.contacts.is_empty() && self.contacts.iter().all(refused)
+        !self.contacts.is_empty() && self.contacts.iter().all(Contact::is_closed)
     }
 
     pub(crate) fn want(&mut self, base: &Base, peer: Peer) {
@@ -263,10 +283,10 @@ impl Dialer {
             Target::Contact(addr) => {
                 if let Some(c) = self.contacts.iter_mut().find(|c| c.addr == addr) {
                     let failure = Failure::new(failure, c.failure.as_ref());
-                    let pause = if failure.refusals > 0 { REDIAL } else { RETRY };
-                    let at = base.now + base.rng.jitter(pause, 0.3);
-                    c.at = if failure.is_final() { Instant::FAR } else { at };
+                    let pause = if failure.refusals == 1 { REDIAL } else { RETRY };
                     c.failure = Some(failure);
+                    let again = base.now + base.rng.jitter(pause, 0.3);
+                    c.at = if c.is_closed() { Instant::FAR } else { again };
                 }
                 None
             }

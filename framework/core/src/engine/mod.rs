@@ -39,6 +39,7 @@ use crate::time::Instant;
 use crate::topology::{Act, Ctx, Outbox, Topology, View};
 
 pub use self::base::Stats;
+pub use self::join::GOODBYE;
 
 /// How long a change of neighbours must last to be told.
 const NEIGHBOURS: Duration = Duration::from_millis(100);
@@ -193,7 +194,7 @@ impl Engine {
             Input::DialFailed { dial, failure } => self.on_dial_failed(dial, failure),
             Input::Found => self.found(),
             Input::Join(contacts) => self.join(contacts),
-            Input::Leave => self.leave(),
+            Input::Leave(until) => self.leave(until),
             Input::Addrs(addrs) => self.roster.readdress(&mut self.base, addrs),
         }
         self.settle();

@@ -183,6 +183,14 @@ impl Net {
         self.push_node((n, 1), Engine::new(Setup { topology, ..setup(n, 1, &format!("n{n}"), false) }))
     }
 
+    /// A node whose address book holds these.
+    pub(crate) fn add_remembering(&mut self, book: &[usize]) -> usize {
+        let n = self.nodes.len();
+        let entry = |&n: &usize| (id_of(n), vec![Arc::from(format!("test://{n}"))]);
+        let book = book.iter().map(entry).collect();
+        self.push_node((n, 1), Engine::new(Setup { book, ..setup(n, 1, &format!("n{n}"), false) }))
+    }
+
     /// A node that the topology refuses a few times, whatever its nick is.
     pub(crate) fn add_refused(&mut self, nick: &str, refuses: usize) -> usize {
         let n = self.nodes.len();
@@ -292,15 +300,15 @@ impl Net {
     }
 
     fn dialed(&mut self, n: usize, dial: tertulia_core::engine::api::DialId, addr: &str) {
+        if self.refusing > 0 {
+            self.refusing -= 1;
+            let (code, reason) = ("wrong-secret", addr.into());
+            let failure = DialFailure::Refused { code, reason, hint: "check them", fatal: true };
+            return self.input(n, Input::DialFailed { dial, failure });
+        }
         let to: usize = addr.trim_start_matches("test://").parse().unwrap();
         if to >= self.nodes.len() || !self.nodes[to].up || (self.cut)(n, to) {
             let failure = DialFailure::Nobody("nobody".into());
-            return self.input(n, Input::DialFailed { dial, failure });
-        }
-        if self.refusing > 0 {
-            self.refusing -= 1;
-            let (code, reason) = ("wrong-secret", "the secrets differ".into());
-            let failure = DialFailure::Refused { code, reason, hint: "check them", fatal: true };
             return self.input(n, Input::DialFailed { dial, failure });
         }
         let (a, b) = (LinkId(self.next_link), LinkId(self.next_link + 1));
