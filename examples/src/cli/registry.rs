@@ -100,12 +100,6 @@ mod tests {
             ),
             (
                 "ring",
-                "transport={ kind = \"udp\", advertise = \"host:99999\" }",
-                "option --set transport.advertise: transport.advertise: `99999` is no port; \
-                 write HOST or HOST:PORT under which others reach this machine",
-            ),
-            (
-                "ring",
                 "node.join=udp://1.2.3.4:5",
                 "option --set node.join: node.join: cannot dial udp://1.2.3.4:5: `udp` is not the scheme of this transport, `tcp`; \
                  write the address of a member as tcp://HOST:PORT",
@@ -120,6 +114,18 @@ mod tests {
         for (profile, set, line) in cases {
             let profile = Profile::load(&Sources::new(SHIPPED).profile(profile).set(set).unwrap()).unwrap();
             assert_eq!(registry().unwrap().check(&profile).unwrap_err().to_string(), line);
+        }
+    }
+
+    #[test]
+    fn what_is_made_known_is_checked_alike() {
+        for kind in ["tcp", "udp"] {
+            let kind = format!("transport.kind={kind}");
+            let sources = Sources::new(SHIPPED).set(&kind).unwrap();
+            let sources = sources.set("transport.advertise=host:99999").unwrap();
+            let profile = Profile::load(&sources).unwrap();
+            let line = registry().unwrap().check(&profile).unwrap_err().to_string();
+            assert!(line.contains("transport.advertise: `99999` is no port"), "{kind}: {line}");
         }
     }
 

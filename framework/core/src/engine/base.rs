@@ -48,6 +48,8 @@ pub struct Stats {
     pub repairs: u64,
     /// Parcels that were refused: forged, forked or malformed.
     pub refused: u64,
+    /// Bytes of parcels that wait for their predecessors now.
+    pub ahead: u64,
 }
 
 impl Base {

@@ -266,7 +266,7 @@ impl Engine {
     /// Figures since the start.
     #[must_use]
     pub fn stats(&self) -> Stats {
-        self.base.stats
+        Stats { ahead: self.delivery.ahead_bytes() as u64, ..self.base.stats }
     }
 
     fn on_link_up(&mut self, link: LinkId, id: PeerId, incarnation: Incarnation, dial: Option<DialId>) {

@@ -203,6 +203,12 @@ impl Net {
         self.push_node((of, run), engine(of, run, &format!("n{of}"), false))
     }
 
+    /// A node with settings of its own.
+    pub(crate) fn add_with(&mut self, config: EngineConfig) -> usize {
+        let n = self.nodes.len();
+        self.push_node((n, 1), Engine::new(Setup { config, ..setup(n, 1, &format!("n{n}"), false) }))
+    }
+
     fn push_node(&mut self, (who, run): (usize, u64), engine: Engine) -> usize {
         self.nodes.push(Node {
             id: id_of(who),

@@ -14,6 +14,7 @@ mod outbound;
 mod outputs;
 mod slot;
 mod startup;
+mod strangers;
 mod tasks;
 
 use std::sync::Arc;
@@ -38,6 +39,7 @@ use links::Links;
 use slot::Slot;
 pub use startup::Entry;
 use startup::{Finding, Vain};
+use strangers::Strangers;
 use tasks::Tasks;
 
 /// What one turn takes of each kind at most, so that no source starves another.
@@ -99,8 +101,7 @@ struct Driver {
     /// Held until this node can be found.
     founding: Option<Founding>,
     phase: Phase,
-    /// Strangers are not told of before this.
-    quiet_until: Instant,
+    strangers: Strangers,
     gathering: Gathering,
     /// Parcels published to the group.
     parcels: u64,
@@ -158,7 +159,7 @@ pub(crate) async fn run(parts: Parts) -> (Outcome, u64) {
         told: None,
         founding: None,
         phase: Phase::Joining,
-        quiet_until: Instant::ZERO,
+        strangers: Strangers::default(),
         gathering: Gathering::default(),
         parcels: 0,
         end: End::Stays,
@@ -329,8 +330,11 @@ impl Driver {
             End::Drains { until } => Some(until.before(GOODBYE)),
             End::Leaves { until } | End::Closes { until, .. } => Some(until),
         };
-        let engine = if matches!(self.end, End::Closes { .. }) { None } else { self.engine.next_deadline() };
-        earliest(earliest(engine, self.links.deadline()), end)
+        let ours = earliest(end, self.links.deadline());
+        if matches!(self.end, End::Closes { .. }) {
+            return ours;
+        }
+        earliest(ours, earliest(self.engine.next_deadline(), self.strangers.next_deadline()))
     }
 
     fn look_at_the_clock(&mut self) {
@@ -361,6 +365,7 @@ impl Driver {
             self.engine.on_deadline(self.now);
             self.apply();
         }
+        self.tell_of_strangers();
         let late = self.links.expire(self.now);
         late.into_iter().for_each(|link| self.link_down(link, tertulia_core::engine::api::Down::Closed));
     }

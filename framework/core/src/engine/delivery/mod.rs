@@ -60,6 +60,11 @@ impl Delivery {
         }
     }
 
+    /// Bytes that wait for their predecessors, in all streams.
+    pub(crate) fn ahead_bytes(&self) -> usize {
+        self.origins.iter().flatten().map(|s| s.ahead_bytes).sum()
+    }
+
     pub(crate) fn stream(&self, id: StreamId) -> Option<&Stream> {
         self.origins.get(id.0.index())?.iter().find(|s| s.incarnation == id.1)
     }
