@@ -1,0 +1,138 @@
+//! Settings of the mesh: the options of the profile's table `topology`.
+
+use core::fmt;
+
+use serde::de::{Error, Unexpected, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::option::{BadOption, within};
+
+/// The fewest neighbours that hold a random mesh together.
+pub const DEGREE_MIN: u8 = 3;
+/// The most neighbours, short of everybody.
+pub const DEGREE_MAX: u8 = 64;
+
+/// How many neighbours a member chooses.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Degree {
+    /// Everybody: `"full"`.
+    #[default]
+    Full,
+    /// So many.
+    Of(u8),
+}
+
+/// How they are chosen, when not everybody is one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Choice {
+    /// Each member picks some at random from the roster; links carry both ways.
+    #[default]
+    Pick,
+}
+
+/// Options of [`KIND`](super::KIND).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// `"full"`, or a number from 3 to 64.
+    pub degree: Degree,
+    /// `"pick"`; does nothing when `degree` is `"full"`.
+    pub view: Choice,
+}
+
+impl Config {
+    /// Looks whether every option is in its range.
+    ///
+    /// # Errors
+    /// The first option that is not, and what would do.
+    pub fn check(&self) -> Result<(), BadOption> {
+        match self.degree {
+            Degree::Full => Ok(()),
+            Degree::Of(n) => within("degree", n, DEGREE_MIN, DEGREE_MAX),
+        }
+    }
+
+    pub(super) fn shape(&self) -> Shape {
+        match (self.degree, self.view) {
+            (Degree::Full, _) => Shape::Full,
+            (Degree::Of(n), Choice::Pick) => Shape::Pick(usize::from(n.clamp(DEGREE_MIN, DEGREE_MAX))),
+        }
+    }
+}
+
+/// Options as the protocol uses them, brought into range.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Shape {
+    Full,
+    Pick(usize),
+}
+
+impl Serialize for Degree {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Degree::Full => to.serialize_str("full"),
+            Degree::Of(n) => to.serialize_u8(*n),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Degree {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_any(ReadDegree)
+    }
+}
+
+struct ReadDegree;
+
+impl Visitor<'_> for ReadDegree {
+    type Value = Degree;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "\"full\" or a number from {DEGREE_MIN} to {DEGREE_MAX}")
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Degree, E> {
+        if text == "full" { Ok(Degree::Full) } else { Err(E::invalid_value(Unexpected::Str(text), &self)) }
+    }
+
+    fn visit_u64<E: Error>(self, n: u64) -> Result<Degree, E> {
+        u8::try_from(n).map(Degree::Of).map_err(|_| E::invalid_value(Unexpected::Unsigned(n), &self))
+    }
+
+    fn visit_i64<E: Error>(self, n: i64) -> Result<Degree, E> {
+        u8::try_from(n).map(Degree::Of).map_err(|_| E::invalid_value(Unexpected::Signed(n), &self))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn profiles_set_options_and_nothing_else() {
+        let sparse: Config = serde_json::from_str(r#"{ "degree": 4 }"#).unwrap();
+        assert_eq!(sparse, Config { degree: Degree::Of(4), ..Config::default() });
+        let written = serde_json::to_string(&Config::default()).unwrap();
+        assert_eq!(written, r#"{"degree":"full","view":"pick"}"#);
+        assert_eq!(serde_json::from_str::<Config>(&written).unwrap(), Config::default());
+        for wrong in [
+            r#"{ "degre": 4 }"#,
+            r#"{ "degree": "all" }"#,
+            r#"{ "degree": -4 }"#,
+            r#"{ "degree": 300 }"#,
+            r#"{ "degree": 4.5 }"#,
+            r#"{ "view": "choose" }"#,
+        ] {
+            assert!(serde_json::from_str::<Config>(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn what_is_out_of_range_is_named() {
+        assert_eq!(Config::default().check(), Ok(()));
+        let sparse = Config { degree: Degree::Of(2), ..Config::default() };
+        assert_eq!(sparse.check().unwrap_err().to_string(), "degree: 2 is not within 3 to 64");
+        assert_eq!(sparse.shape(), Shape::Pick(3));
+    }
+}
