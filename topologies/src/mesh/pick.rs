@@ -44,8 +44,12 @@ impl Picks {
             return Vec::new();
         }
         let mut others: Vec<Peer> = live.iter().copied().filter(|peer| !self.contains(*peer)).collect();
-        rng.shuffle(&mut others);
-        others.truncate(degree - self.0.len());
+        let missing = others.len().min(degree - self.0.len());
+        for at in 0..missing {
+            let pick = at + rng.below(others.len() - at);
+            others.swap(at, pick);
+        }
+        others.truncate(missing);
         self.0.extend(others.iter().map(|&peer| (peer, Some(until))));
         others
     }
