@@ -16,13 +16,19 @@ pub const NICKS: [&str; 8] = ["ana", "ben", "cleo", "dario", "eva", "fatou", "gi
 /// others join through it at the same moment.
 #[must_use]
 pub fn group(place: &Place, profile: &str, n: usize, successors: usize) -> Vec<Running> {
+    let all = gathered(place, profile, n);
+    closed(&all.iter().collect::<Vec<_>>(), successors);
+    all
+}
+
+/// `n` members that all know each other, whatever their shape.
+#[must_use]
+pub fn gathered(place: &Place, profile: &str, n: usize) -> Vec<Running> {
     let first = place.chat(profile, NICKS[0]).found().start();
     let addr = first.addr();
     let mut all = vec![first];
     all.extend(NICKS[1..n].iter().map(|nick| place.chat(profile, nick).join(&addr).start()));
-    let members: Vec<&Running> = all.iter().collect();
-    whole(&members);
-    closed(&members, successors);
+    whole(&all.iter().collect::<Vec<_>>());
     all
 }
 

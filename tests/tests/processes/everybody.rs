@@ -11,13 +11,17 @@ fn talk(profile: &str, n: usize, successors: usize) {
 }
 
 fn talk_at(place: &Place, profile: &str, n: usize, successors: usize) {
-    let all = ring::group(place, profile, n, successors);
-    for member in &all {
+    talk_among(&ring::group(place, profile, n, successors));
+}
+
+fn talk_among(all: &[Running]) {
+    let n = all.len();
+    for member in all {
         let lines: String = (1..=LINES).map(|n| words(&member.name, n, 60) + "\n").collect();
         assert!(member.types(lines.as_bytes()));
     }
     let peers: Vec<String> = all.iter().map(Running::peer).collect();
-    for member in &all {
+    for member in all {
         let me = member.peer();
         member.until("all that was said", |state| {
             let others = peers.iter().filter(|p| **p != me);
@@ -59,6 +63,16 @@ fn eight_on_a_ring() {
 #[test]
 fn eight_on_a_redundant_ring() {
     talk("redundant-ring", 8, 3);
+}
+
+#[test]
+fn eight_in_a_mesh() {
+    talk_among(&ring::gathered(&Place::new(), "mesh", 8));
+}
+
+#[test]
+fn eight_in_a_sparse_mesh() {
+    talk_among(&ring::gathered(&Place::new().set("topology.degree=3"), "mesh", 8));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use serde::de::{Error, Unexpected, Visitor};
+use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::option::{BadOption, within};
@@ -93,16 +93,22 @@ impl Visitor<'_> for ReadDegree {
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<Degree, E> {
-        if text == "full" { Ok(Degree::Full) } else { Err(E::invalid_value(Unexpected::Str(text), &self)) }
+        let shown = || text.chars().take(40).collect::<String>();
+        if text == "full" { Ok(Degree::Full) } else { Err(refuse(&format!("`{}`", shown()))) }
     }
 
     fn visit_u64<E: Error>(self, n: u64) -> Result<Degree, E> {
-        u8::try_from(n).map(Degree::Of).map_err(|_| E::invalid_value(Unexpected::Unsigned(n), &self))
+        u8::try_from(n).map(Degree::Of).map_err(|_| refuse(&n))
     }
 
     fn visit_i64<E: Error>(self, n: i64) -> Result<Degree, E> {
-        u8::try_from(n).map(Degree::Of).map_err(|_| E::invalid_value(Unexpected::Signed(n), &self))
+        u8::try_from(n).map(Degree::Of).map_err(|_| refuse(&n))
     }
+}
+
+/// What is told of a value that is no degree.
+fn refuse<E: Error>(shown: &dyn fmt::Display) -> E {
+    E::custom(format!("{shown} is no degree: write \"full\" or a number from {DEGREE_MIN} to {DEGREE_MAX}"))
 }
 
 #[cfg(test)]
