@@ -5,12 +5,16 @@ use core::fmt;
 use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use tertulia_core::units::Span;
+
 use crate::option::{BadOption, within};
 
 /// The fewest neighbours that hold a random mesh together.
 pub const DEGREE_MIN: u8 = 3;
 /// The most neighbours, short of everybody.
 pub const DEGREE_MAX: u8 = 64;
+/// The most members remembered to replace neighbours with.
+pub(super) const PASSIVE_MAX: u16 = 1024;
 
 /// How many neighbours a member chooses.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -26,19 +30,31 @@ pub enum Degree {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Choice {
-    /// Each member picks some at random from the roster; links carry both ways.
+    /// A small view of neighbours that have each other, and a larger one of others to replace them with (HyParView).
     #[default]
+    Active,
+    /// Each member picks some at random from the roster; links carry both ways.
     Pick,
 }
 
 /// Options of [`KIND`](super::KIND).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// `"full"`, or a number from 3 to 64.
     pub degree: Degree,
-    /// `"pick"`; does nothing when `degree` is `"full"`.
+    /// `"active"`, or `"pick"`; does nothing when `degree` is `"full"`.
     pub view: Choice,
+    /// Members remembered to replace neighbours with, in an active view; 3 to 1024.
+    pub passive: u16,
+    /// How often two members exchange some of them; 100 ms to 1 hour.
+    pub shuffle: Span,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Config { degree: Degree::Full, view: Choice::Active, passive: 30, shuffle: Span::secs(10) }
+    }
 }
 
 impl Config {
@@ -47,16 +63,19 @@ impl Config {
     /// # Errors
     /// The first option that is not, and what would do.
     pub fn check(&self) -> Result<(), BadOption> {
-        match self.degree {
-            Degree::Full => Ok(()),
-            Degree::Of(n) => within("degree", n, DEGREE_MIN, DEGREE_MAX),
+        if let Degree::Of(n) = self.degree {
+            within("degree", n, DEGREE_MIN, DEGREE_MAX)?;
         }
+        within("passive", self.passive, 3, PASSIVE_MAX)?;
+        within("shuffle", self.shuffle, Span::millis(100), Span::secs(3600))
     }
 
     pub(super) fn shape(&self) -> Shape {
-        match (self.degree, self.view) {
-            (Degree::Full, _) => Shape::Full,
-            (Degree::Of(n), Choice::Pick) => Shape::Pick(usize::from(n.clamp(DEGREE_MIN, DEGREE_MAX))),
+        let Degree::Of(n) = self.degree else { return Shape::Full };
+        let degree = usize::from(n.clamp(DEGREE_MIN, DEGREE_MAX));
+        match self.view {
+            Choice::Pick => Shape::Pick(degree),
+            Choice::Active => Shape::Active(degree),
         }
     }
 }
@@ -66,6 +85,7 @@ impl Config {
 pub(super) enum Shape {
     Full,
     Pick(usize),
+    Active(usize),
 }
 
 impl Serialize for Degree {
@@ -120,7 +140,7 @@ mod tests {
         let sparse: Config = serde_json::from_str(r#"{ "degree": 4 }"#).unwrap();
         assert_eq!(sparse, Config { degree: Degree::Of(4), ..Config::default() });
         let written = serde_json::to_string(&Config::default()).unwrap();
-        assert_eq!(written, r#"{"degree":"full","view":"pick"}"#);
+        assert_eq!(written, r#"{"degree":"full","view":"active","passive":30,"shuffle":"10s"}"#);
         assert_eq!(serde_json::from_str::<Config>(&written).unwrap(), Config::default());
         for wrong in [
             r#"{ "degre": 4 }"#,
@@ -139,6 +159,12 @@ mod tests {
         assert_eq!(Config::default().check(), Ok(()));
         let sparse = Config { degree: Degree::Of(2), ..Config::default() };
         assert_eq!(sparse.check().unwrap_err().to_string(), "degree: 2 is not within 3 to 64");
-        assert_eq!(sparse.shape(), Shape::Pick(3));
+        assert_eq!(sparse.shape(), Shape::Active(3));
+        assert_eq!(Config { passive: 1, ..sparse }.check().unwrap_err().key, "degree");
+        assert_eq!(Config { passive: 1, ..Config::default() }.check().unwrap_err().key, "passive");
+        assert_eq!(
+            Config { shuffle: Span::millis(9), ..Config::default() }.check().unwrap_err().key,
+            "shuffle"
+        );
     }
 }

@@ -10,7 +10,7 @@ use tertulia_core::id::{Peer, PeerId};
 use tertulia_core::time::Instant;
 use tertulia_core::topology::Ctx;
 
-use super::messages::Msg;
+use super::messages::{Msg, Place};
 use super::state::{Mesh, Phase, send};
 
 /// The first wait before a `JOIN` is sent again; it doubles this often.
@@ -84,8 +84,17 @@ impl Mesh {
             send(cx, from, &Msg::Refused { nonce, holder });
         } else if self.admissions.0.len() < ADMISSIONS_MAX || self.admissions.0.contains_key(&newcomer) {
             self.admissions.0.insert(newcomer, (nick.clone(), now));
-            send(cx, from, &Msg::Accepted { nonce });
+            self.let_in(cx, from, nonce);
         } // Else it asks again.
+    }
+
+    fn let_in(&mut self, cx: &mut Ctx<'_>, newcomer: Peer, nonce: u64) {
+        let places = if self.degree() > 0 { self.acquaintances(cx) } else { Vec::new() };
+        if self.degree() > 0 {
+            self.take_in(cx, newcomer);
+            self.seek(cx);
+        }
+        send(cx, newcomer, &Msg::Accepted { nonce, places });
     }
 
     /// True when this is the answer to the request under way.
@@ -94,9 +103,12 @@ impl Mesh {
     }
 
     /// Let in: a member from now on.
-    pub(super) fn on_accepted(&mut self, cx: &mut Ctx<'_>, from: Peer, nonce: u64) {
+    pub(super) fn on_accepted(&mut self, cx: &mut Ctx<'_>, from: Peer, nonce: u64, places: Vec<Place>) {
         if self.is_answer(from, nonce) {
             self.anchor = Some(from);
+            if self.degree() > 0 {
+                self.learn_of(cx, places, &[]);
+            }
             self.become_member(cx);
             cx.out.joined();
         }

@@ -17,7 +17,7 @@ impl Mesh {
         if peer == Peer::ME || matches!(self.phase, Phase::Gone) {
             return; // On the way out no links are made or let go.
         }
-        if self.needs_link(peer) {
+        if self.needs_link(cx, peer) {
             if self.wanted.insert(peer, None).is_none() {
                 cx.out.want(peer);
             }
@@ -33,12 +33,13 @@ impl Mesh {
         }
     }
 
-    fn needs_link(&self, peer: Peer) -> bool {
+    fn needs_link(&self, cx: &Ctx<'_>, peer: Peer) -> bool {
         match (&self.phase, self.shape) {
             (Phase::Joining(joining), _) => joining.contact == peer,
             _ if self.anchor == Some(peer) => true,
             (_, Shape::Full) => self.live.contains(&peer),
             (_, Shape::Pick(_)) => self.picks.contains(peer),
+            (_, Shape::Active(_)) => self.active.contains(peer) || self.seeking.asks(&cx.peers.id(peer)),
         }
     }
 
@@ -54,6 +55,11 @@ impl Mesh {
                 }
             }
             Shape::Pick(_) => self.refill(cx),
+            Shape::Active(_) => {
+                self.begin_shuffles(cx);
+                self.anchor.into_iter().for_each(|contact| self.take_in(cx, contact));
+                self.seeking.encourage();
+            }
         }
         before.into_iter().for_each(|peer| self.tend(cx, peer));
     }
@@ -69,6 +75,7 @@ impl Mesh {
                 match self.shape {
                     Shape::Full => self.expect_link(cx, peer),
                     Shape::Pick(_) => self.on_arrival(cx, peer),
+                    Shape::Active(_) => self.on_sight(cx, peer),
                 }
             }
             (false, true) => self.on_departure(cx, peer),
@@ -83,11 +90,19 @@ impl Mesh {
         if self.picks.remove(peer) {
             self.refill(cx);
         }
+        self.seeking.forget(&cx.peers.id(peer));
+        if self.active.contains(peer) {
+            self.let_go(cx, peer, false);
+            self.seek(cx);
+        }
     }
 
     /// Looks at all links again.
     pub(super) fn look_around(&mut self, cx: &mut Ctx<'_>) {
+        self.arrive(cx);
         self.replace_unreachable(cx);
+        self.drop_unlinked(cx);
+        self.seek(cx);
         self.drop_anchor(cx);
         for peer in self.wanted.keys().copied().collect::<Vec<_>>() {
             self.tend(cx, peer);
@@ -106,8 +121,10 @@ impl Mesh {
         self.linked.insert(peer);
         self.trees.link_up(peer);
         self.picks.link_up(peer);
+        self.active.link_up(peer);
         self.drop_anchor(cx);
         self.greet(cx, peer);
+        self.press_linked(cx, peer);
     }
 
     pub(super) fn on_link_down(&mut self, cx: &mut Ctx<'_>, peer: Peer) {
@@ -117,6 +134,7 @@ impl Mesh {
             self.expect_link(cx, peer);
         }
         self.miss_pick(cx, peer);
+        self.miss_neighbour(cx, peer);
         self.tend(cx, peer);
     }
 
@@ -127,6 +145,8 @@ impl Mesh {
         self.anchor = self.anchor.filter(|&p| p != peer);
         self.forget_contact(peer);
         self.on_departure(cx, peer);
+        self.forget_neighbour(peer);
+        self.shuffles.forget(peer, &cx.peers.id(peer));
         self.trees.forget(peer);
     }
 }

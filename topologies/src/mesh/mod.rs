@@ -1,5 +1,7 @@
 #![doc = include_str!("docs.md")]
 
+mod active;
+mod beacon;
 mod config;
 mod detour;
 mod join;
@@ -7,6 +9,8 @@ mod links;
 pub mod messages;
 mod pick;
 mod route;
+mod seek;
+mod shuffle;
 mod state;
 mod tree;
 mod view;
@@ -44,18 +48,15 @@ impl Topology for Mesh {
     }
 
     fn needs(&self) -> Needs {
-        Needs { roster: Scope::Group, reliable: false }
+        let roster = if self.degree() > 0 { Scope::View } else { Scope::Group };
+        Needs { roster, reliable: false }
     }
 
     fn on_input(&mut self, cx: &mut Ctx<'_>, input: Input<'_>) {
         match input {
             Input::Found => self.become_member(cx),
             Input::Join { contact, nick, .. } => self.start_join(cx, contact, nick),
-            Input::Leave => {
-                // The roster tells the neighbours, which choose others at once.
-                self.phase = Phase::Gone;
-                cx.out.left();
-            }
+            Input::Leave => self.leave(cx),
             Input::LinkUp { peer } => self.on_link_up(cx, peer),
             Input::LinkDown { peer } => self.on_link_down(cx, peer),
             Input::Frame { from, body } => self.on_frame(cx, from, body),
@@ -72,12 +73,23 @@ impl Topology for Mesh {
             Phase::Joining(joining) => Some(joining.next_deadline()),
             _ => None,
         };
-        earliest(joining, earliest(self.look, self.detours.next_deadline()))
+        let parts = [
+            joining,
+            self.look,
+            self.detours.next_deadline(),
+            self.active.next_deadline(),
+            self.seeking.next_deadline(),
+            self.shuffles.next_deadline(),
+        ];
+        parts.into_iter().fold(None, earliest)
     }
 
     fn on_deadline(&mut self, cx: &mut Ctx<'_>) {
         self.ask(cx);
         self.say_missing(cx);
+        self.keep_neighbours(cx);
+        self.shuffle(cx);
+        self.press(cx);
         if self.look.is_some_and(|at| at <= cx.now) {
             self.look = None;
             self.look_around(cx);
@@ -90,18 +102,42 @@ impl Topology for Mesh {
 }
 
 impl Mesh {
+    /// Neighbours look for others at once: they are told here, and by the roster.
+    fn leave(&mut self, cx: &mut Ctx<'_>) {
+        if matches!(self.phase, Phase::Gone) {
+            return;
+        }
+        self.phase = Phase::Gone;
+        for peer in self.active.iter().collect::<Vec<_>>() {
+            state::send(cx, peer, &Msg::Disconnect { leaving: true });
+        }
+        cx.out.left();
+    }
+
     fn on_frame(&mut self, cx: &mut Ctx<'_>, from: Peer, body: &[u8]) {
         let Ok(msg) = Msg::decode(body) else {
             self.ignored = self.ignored.saturating_add(1);
             return;
         };
         cx.out.trace(msg.name(), from, false);
+        if matches!(self.phase, Phase::Gone) {
+            return;
+        }
         match msg {
             Msg::Join { nonce, nick } => self.on_join(cx, from, nonce, &nick),
-            Msg::Accepted { nonce } => self.on_accepted(cx, from, nonce),
+            Msg::Accepted { nonce, places } => self.on_accepted(cx, from, nonce, places),
             Msg::Refused { nonce, holder } => self.on_refused(cx, from, nonce, holder),
             Msg::Missing(ids) => self.on_missing(cx, from, ids),
             Msg::Prune { origin } => self.on_prune(cx, from, origin),
+            Msg::ForwardJoin { ttl, newcomer } => self.on_forward_join(cx, from, ttl, newcomer),
+            Msg::Neighbour { nonce, need } => self.on_neighbour(cx, from, nonce, need),
+            Msg::NeighbourAnswer { nonce, yes } => self.on_answer(cx, from, nonce, yes),
+            Msg::Keep { lowest, count } => self.on_keep(cx, from, lowest, count),
+            Msg::Disconnect { leaving } => self.on_disconnect(cx, from, leaving),
+            Msg::Shuffle { nonce, ttl, origin, places } => {
+                self.on_shuffle(cx, from, (nonce, ttl), origin, places);
+            }
+            Msg::ShuffleReply { nonce, places } => self.on_shuffle_reply(cx, nonce, places),
         }
     }
 }

@@ -17,7 +17,9 @@ impl Mesh {
             (_, Some(to), _) if novelty == Novelty::New => self.route_direct(cx, to, from),
             (Shape::Full, None, None) => self.near().for_each(|peer| cx.out.eager(peer)),
             (Shape::Full, None, Some(_)) if novelty == Novelty::New => self.announce_around(cx, parcel),
-            (Shape::Pick(_), None, _) => self.route_along_tree(cx, parcel.origin, from, novelty),
+            (Shape::Pick(_) | Shape::Active(_), None, _) => {
+                self.route_along_tree(cx, parcel.origin, from, novelty)
+            }
             _ => {}
         }
     }
@@ -35,7 +37,7 @@ impl Mesh {
             (Novelty::New, Some(from)) => self.trees.came(origin, from),
             (Novelty::New, None) => {}
         }
-        for peer in self.near() {
+        for peer in self.ways() {
             if self.trees.is_lazy(origin, peer) {
                 cx.out.lazy(peer);
             } else {
@@ -53,7 +55,7 @@ impl Mesh {
         if let Some(peer) = cx.peers.find(&to).filter(|peer| self.linked.contains(peer)) {
             cx.out.eager(peer);
         } else if from.is_none() || self.shape != Shape::Full {
-            self.near().for_each(|peer| cx.out.eager(peer));
+            self.ways().for_each(|peer| cx.out.eager(peer));
         }
     }
 

@@ -6,11 +6,15 @@ use tertulia_core::id::Peer;
 use tertulia_core::time::{Instant, earliest};
 use tertulia_core::topology::Ctx;
 
+use super::active::Active;
+use super::beacon::Beacon;
 use super::config::{Config, Shape};
 use super::detour::Detours;
 use super::join::{Admissions, Joining};
 use super::messages::Msg;
 use super::pick::Picks;
+use super::seek::Seeking;
+use super::shuffle::Shuffles;
 use super::tree::Trees;
 
 /// Where this node stands.
@@ -40,8 +44,16 @@ pub(super) struct Mesh {
     /// Through whom this node came in; kept until a neighbour of its own choice is linked.
     pub(super) anchor: Option<Peer>,
     pub(super) admissions: Admissions,
-    /// The neighbours of its own choice, unless everybody is one.
+    /// The neighbours of its own choice, where it picks them.
     pub(super) picks: Picks,
+    /// The neighbours that have it for theirs, where views are active.
+    pub(super) active: Active,
+    /// Whether all hear of the same member.
+    pub(super) beacon: Beacon,
+    /// Whom it asks to be a neighbour.
+    pub(super) seeking: Seeking,
+    /// Members to replace neighbours with, and how they are exchanged.
+    pub(super) shuffles: Shuffles,
     /// Who misses whom, where everybody is linked to everybody.
     pub(super) detours: Detours,
     /// Which ways each origin's parcels take, where not everybody is.
@@ -63,6 +75,10 @@ impl Mesh {
             anchor: None,
             admissions: Admissions::default(),
             picks: Picks::default(),
+            active: Active::default(),
+            beacon: Beacon::default(),
+            seeking: Seeking::default(),
+            shuffles: Shuffles::new(config),
             detours: Detours::default(),
             trees: Trees::default(),
             look: None,
@@ -79,9 +95,16 @@ impl Mesh {
         self.look = earliest(self.look, Some(at));
     }
 
-    /// Neighbours that parcels can go to: live members with a link.
+    /// Members that are linked.
     pub(super) fn near(&self) -> impl Iterator<Item = Peer> {
         self.linked.intersection(&self.live).copied()
+    }
+
+    /// Where parcels can go: over every link; where views are active, to whom this node has for a neighbour, if there
+    /// is one.
+    pub(super) fn ways(&self) -> impl Iterator<Item = Peer> {
+        let all = !matches!(self.shape, Shape::Active(_)) || !self.near().any(|p| self.active.contains(p));
+        self.near().filter(move |&peer| all || self.active.contains(peer))
     }
 }
 

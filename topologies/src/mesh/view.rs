@@ -19,6 +19,7 @@ impl Mesh {
         let neighbours: Vec<Peer> = match self.shape {
             Shape::Full => members.iter().copied().filter(|&peer| peer != Peer::ME).collect(),
             Shape::Pick(_) => self.picks.iter().collect(),
+            Shape::Active(_) => self.active.iter().collect(),
         };
         let role = |peer: Peer| match peer {
             Peer::ME => "me",
@@ -30,7 +31,7 @@ impl Mesh {
                 let pairs = |(at, &a): (usize, &Peer)| members[at + 1..].iter().map(move |&b| (a, b));
                 members.iter().enumerate().flat_map(pairs).collect()
             }
-            Shape::Pick(_) => self.near().map(|peer| (Peer::ME, peer)).collect(),
+            Shape::Pick(_) | Shape::Active(_) => self.near().map(|peer| (Peer::ME, peer)).collect(),
         };
         let nodes = members.iter().map(|&peer| (peer, role(peer))).collect();
         View { kind: KIND, nodes, links, neighbours, leader: None, term: None }

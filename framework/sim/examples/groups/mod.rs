@@ -8,9 +8,11 @@ use tertulia_core::topology::Topology;
 use tertulia_sim::campaign::{Campaign, Faults};
 use tertulia_sim::conformance::FullMesh;
 use tertulia_sim::explore::Explorer;
-use tertulia_sim::invariants::{Invariant, SETTLED, all_linked, neighbours_linked, one_leader, ring_settled};
+use tertulia_sim::invariants::{
+    Invariant, SETTLED, all_linked, neighbours_linked, one_leader, ring_settled, views_agree,
+};
 use tertulia_topologies::leader_star::{self, Routing};
-use tertulia_topologies::mesh::{self, Degree};
+use tertulia_topologies::mesh::{self, Choice, Degree};
 use tertulia_topologies::ring::{Config, RedundantConfig, build};
 
 /// A kind of group.
@@ -20,6 +22,8 @@ pub(crate) enum Group {
     Bare,
     /// Everybody linked to everybody, `mesh`, or to so many of its own choice, `mesh3`, `mesh4`, ….
     Mesh(Option<u8>),
+    /// Everybody with an active view of so many: `active3`, ….
+    Active(u8),
     /// A ring with this many successors, `ring1`, `ring2`, …; or with 1 to 4, from seed to seed: `ring`.
     Ring(Option<u8>),
     /// With a leader, messages from member to member, `star`, or through the leader, `star-leader`.
@@ -35,10 +39,13 @@ impl FromStr for Group {
         match word {
             "bare" => Ok(Group::Bare),
             "mesh" => Ok(Group::Mesh(number)),
+            "active" => Ok(Group::Active(number.unwrap_or(5))),
             "ring" => Ok(Group::Ring(number)),
             "star" => Ok(Group::Star(Routing::Direct)),
             "star-leader" => Ok(Group::Star(Routing::Leader)),
-            _ => Err(format!("{name}: there is bare, mesh, mesh3, …, star, star-leader, ring, ring1, …")),
+            _ => Err(format!(
+                "{name}: there is bare, mesh, mesh3, …, active3, …, star, star-leader, ring, ring1, …"
+            )),
         }
     }
 }
@@ -50,8 +57,12 @@ impl Group {
             Group::Bare => Box::new(FullMesh::default()),
             Group::Mesh(degree) => mesh::build(&mesh::Config {
                 degree: degree.map_or(Degree::Full, Degree::Of),
+                view: Choice::Pick,
                 ..mesh::Config::default()
             }),
+            Group::Active(degree) => {
+                mesh::build(&mesh::Config { degree: Degree::Of(degree), ..mesh::Config::default() })
+            }
             Group::Star(routing) => {
                 leader_star::build(&leader_star::Config { routing, ..leader_star::Config::default() })
             }
@@ -68,6 +79,7 @@ impl Group {
             Group::Bare => None,
             Group::Mesh(None) => Some(all_linked),
             Group::Mesh(Some(_)) => Some(neighbours_linked),
+            Group::Active(_) => Some(views_agree),
             Group::Ring(_) => Some(ring_settled),
             Group::Star(_) => Some(one_leader),
         };

@@ -1,5 +1,7 @@
 //! Meshes: everybody has the neighbours that it should have, and links to them.
 
+use std::collections::BTreeMap;
+
 use super::{broken, correct, list};
 use crate::oracle::Violation;
 use crate::sim::Sim;
@@ -40,6 +42,22 @@ pub fn neighbours_linked(sim: &Sim<'_>, out: &mut Vec<Violation>) {
     for (&n, named) in correct.iter().zip(&named) {
         if named.len() < most || (most == 0 && correct.len() > 1) {
             broken(sim, out, "neighbours", format!("n{n} names {} alone, others {most}", list(named)));
+        }
+    }
+}
+
+/// Where neighbours have each other: views are the same from both ends, and nobody is alone.
+pub fn views_agree(sim: &Sim<'_>, out: &mut Vec<Violation>) {
+    let correct = correct(sim);
+    let views: BTreeMap<u32, Vec<u32>> = correct.iter().map(|&n| (n, named(sim, n, &correct, out))).collect();
+    for (n, view) in &views {
+        if view.is_empty() && correct.len() > 1 {
+            broken(sim, out, "neighbours", format!("n{n} has none"));
+        }
+        let one_sided = view.iter().filter(|m| views.get(m).is_none_or(|other| !other.contains(n)));
+        let one_sided: Vec<u32> = one_sided.copied().collect();
+        if !one_sided.is_empty() {
+            broken(sim, out, "neighbours", format!("n{n} is no neighbour to its own {}", list(&one_sided)));
         }
     }
 }

@@ -13,7 +13,7 @@ pub use bounds::bounds;
 pub use leader::one_leader;
 pub use leave::leave;
 pub use linked::connected;
-pub use mesh::{all_linked, neighbours_linked};
+pub use mesh::{all_linked, neighbours_linked, views_agree};
 pub use ready::ready;
 pub use ring::{ring, ring_settled};
 pub use roster::roster;

@@ -2,20 +2,19 @@
 
 use std::time::Duration;
 
-use super::super::Degree;
-use super::settled;
+use super::{FULL, active, pick, settled};
 use crate::net::pair;
 
 #[test]
 fn a_parcel_goes_from_its_origin_to_everybody_and_no_further() {
-    let mut net = settled(9, Degree::Full);
+    let mut net = settled(9, FULL);
     let spread = net.spread(4, 1);
     assert_eq!((spread.reached.len(), spread.payloads, spread.announced), (9, 8, 0), "{spread:?}");
 }
 
 #[test]
 fn two_that_cannot_link_hear_of_each_other_through_three_others() {
-    let mut net = settled(9, Degree::Full);
+    let mut net = settled(9, FULL);
     net.blocked = Some(pair(2, 6));
     net.unlink(2, 6);
     net.run(Duration::from_secs(2));
@@ -33,20 +32,24 @@ fn two_that_cannot_link_hear_of_each_other_through_three_others() {
     net.loss = 0.0;
     net.blocked = None;
     net.run(Duration::from_secs(12));
-    assert_eq!(net.mesh_fault(Degree::Full), None);
+    assert_eq!(net.mesh_fault(FULL), None);
     assert_eq!(net.spread(2, 3).announced, 0);
 }
 
 #[test]
 fn a_direct_parcel_finds_its_recipient() {
-    let mut net = settled(8, Degree::Full);
+    let mut net = settled(8, FULL);
     assert_eq!(net.direct(1, 5).1, 1);
     net.blocked = Some(pair(1, 5));
     net.unlink(1, 5);
     net.run(Duration::from_secs(2));
     assert!(net.direct(1, 5).0.contains(&5));
-    let mut sparse = settled(20, Degree::Of(3));
-    for to in 1..20 {
-        assert!(sparse.direct(0, to).0.contains(&to), "{to}");
+    for config in [pick(3), active(3)] {
+        let mut sparse = settled(20, config);
+        sparse.run(Duration::from_secs(30));
+        assert_eq!(sparse.mesh_fault(config), None);
+        for to in 1..20 {
+            assert!(sparse.direct(0, to).0.contains(&to), "{to}");
+        }
     }
 }

@@ -6,7 +6,7 @@ use tertulia_core::id::Peer;
 use tertulia_core::rng::mix;
 use tertulia_core::topology::{Input, Novelty, Routed, View};
 
-use super::super::Degree;
+use super::super::{Choice, Config, Degree};
 use crate::net::{HOP, Net, pair};
 
 /// What became of a parcel.
@@ -36,15 +36,20 @@ impl Net {
     }
 
     /// What is wrong with the mesh of all live members, if anything.
-    pub(super) fn mesh_fault(&self, degree: Degree) -> Option<String> {
+    pub(super) fn mesh_fault(&self, config: Config) -> Option<String> {
         let all = self.all();
-        let most = match degree {
+        let most = match config.degree {
             Degree::Full => all.len() - 1,
             Degree::Of(n) => usize::from(n).min(all.len() - 1),
         };
+        let is_active = config.view == Choice::Active && config.degree != Degree::Full;
+        let least = if is_active { most.min(1) } else { most };
         for &who in &all {
             let near = self.neighbours(who);
-            if near.len() != most || near.iter().any(|m| !all.contains(m)) {
+            if is_active && let Some(other) = near.iter().find(|&&m| !self.neighbours(m).contains(&who)) {
+                return Some(format!("{who} has {other}, which does not have it"));
+            }
+            if !(least..=most).contains(&near.len()) || near.iter().any(|m| !all.contains(m)) {
                 return Some(format!("{who} has {near:?}, should have {most} of {all:?}"));
             }
             if let Some(to) = near.iter().find(|&&to| !self.links.contains(&pair(who, to))) {
@@ -53,7 +58,9 @@ impl Net {
         }
         let (mut seen, mut todo) = (BTreeSet::from([all[0]]), vec![all[0]]);
         while let Some(at) = todo.pop() {
-            let linked = all.iter().filter(|&&m| self.links.contains(&pair(at, m)));
+            let near =
+                |a: usize, b: usize| self.neighbours(a).contains(&b) || self.neighbours(b).contains(&a);
+            let linked = all.iter().filter(|&&m| near(at, m));
             todo.extend(linked.filter(|&&m| seen.insert(m)));
         }
         (seen.len() < all.len()).then(|| format!("{:?} are apart", all.len() - seen.len()))
