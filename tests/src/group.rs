@@ -9,7 +9,7 @@ use tertulia_core::config::EngineConfig;
 use tertulia_core::engine::api::Event;
 use tertulia_core::topology::Topology;
 use tertulia_topologies::leader_star::{self, Routing};
-use tertulia_topologies::mesh::{self, Degree};
+use tertulia_topologies::mesh::{self, Choice, Degree};
 use tertulia_topologies::ring;
 use tertulia_transports::{tcp, udp};
 
@@ -34,8 +34,8 @@ pub enum Shape {
     Ring,
     /// `redundant-ring`.
     RedundantRing,
-    /// `mesh`, with everybody or so many for neighbours.
-    Mesh(Degree),
+    /// `mesh`, with everybody or so many for neighbours, chosen so.
+    Mesh(Degree, Choice),
     /// `leader-star`, from member to member or through the leader.
     LeaderStar(Routing),
 }
@@ -105,7 +105,9 @@ impl Group {
         match self.shape {
             Shape::Ring => ring::build(ring::Config::default()),
             Shape::RedundantRing => ring::build(ring::RedundantConfig::default()),
-            Shape::Mesh(degree) => mesh::build(&mesh::Config { degree, ..mesh::Config::default() }),
+            Shape::Mesh(degree, view) => {
+                mesh::build(&mesh::Config { degree, view, ..mesh::Config::default() })
+            }
             Shape::LeaderStar(routing) => {
                 leader_star::build(&leader_star::Config { routing, ..leader_star::Config::default() })
             }

@@ -17,7 +17,7 @@ use tertulia_tests::process::Stutter;
 use tertulia_tests::proxy::Proxy;
 use tertulia_tests::talk::{Ear, Heard, talk};
 use tertulia_tests::wait::soon;
-use tertulia_topologies::mesh::Degree;
+use tertulia_topologies::mesh::{Choice, Degree};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -123,7 +123,7 @@ async fn links_that_stand_still_hold_up_nobody_else_in_a_redundant_ring() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn links_that_stand_still_hold_up_nobody_else_in_a_mesh() {
-    links_stand_still(Shape::Mesh(Degree::Full)).await;
+    links_stand_still(Shape::Mesh(Degree::Full, Choice::Active)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

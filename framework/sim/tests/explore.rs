@@ -31,6 +31,7 @@ fn small_redundant_rings_settle_whatever_the_order() {
 fn small_meshes_settle_whatever_the_order() {
     settles(Group::Bare);
     settles(Group::Mesh(None));
+    settles(Group::Active(3));
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The mesh: suite, halves that meet, redundancy.
+//! The mesh: suite, halves that meet, redundancy, planted bugs.
 
 #[path = "../examples/groups/mod.rs"]
 mod groups;
@@ -8,12 +8,15 @@ use std::time::Duration;
 use bytes::Bytes;
 use groups::Group;
 use tertulia_core::config::{EngineConfig, RosterConfig, Scope};
-use tertulia_sim::campaign::seeds;
+use tertulia_core::engine::Planted as Fault;
+use tertulia_sim::campaign::{Campaign, Faults, seeds, seeds_to_catch};
 use tertulia_sim::conformance::topology;
 use tertulia_sim::counters::Class;
 use tertulia_sim::network::{Latency, Network};
 use tertulia_sim::oracle::Expect;
+use tertulia_sim::planted::Plant;
 use tertulia_sim::{Sim, SimConfig};
+use tertulia_topologies::mesh::{Choice, Config, Degree, Planted, build};
 
 const SPARSE: [Group; 2] = [Group::Mesh(Some(3)), Group::Active(3)];
 
@@ -74,7 +77,7 @@ fn halves_apart_for_ten_minutes_become_one() {
     }
 }
 
-/// Members of the test of redundancy: 200, or what `TERTULIA_MEMBERS` says.
+/// Members of the largest test of redundancy: 200, or what `TERTULIA_MEMBERS` says.
 #[expect(clippy::disallowed_methods, reason = "how large a run is is no input of it")]
 fn members() -> u32 {
     std::env::var("TERTULIA_MEMBERS").ok().and_then(|n| n.parse().ok()).unwrap_or(200)
@@ -116,14 +119,53 @@ fn redundancy(group: Group, nodes: u32, scope: Scope) -> f64 {
 
 #[test]
 fn after_a_while_almost_nothing_is_sent_twice() {
-    for group in [Group::Mesh(Some(4)), Group::Active(5)] {
-        let nodes = members();
-        let scope = if nodes > 300 && matches!(group, Group::Active(_)) { Scope::View } else { Scope::Group };
-        if nodes > 300 && scope == Scope::Group {
-            continue; // A roster of everybody takes its time.
-        }
+    let all = members();
+    // Where everybody knows how far everybody is, that takes most of the time.
+    let few = all.min(60);
+    let runs = [
+        (Group::Mesh(Some(4)), few, Scope::Group),
+        (Group::Active(5), few, Scope::Group),
+        (Group::Active(5), all, Scope::View),
+    ];
+    for (group, nodes, scope) in runs {
         let median = redundancy(group, nodes, scope);
         println!("{group:?}: {median:.3}");
         assert!(median <= 0.05, "{median}");
+    }
+}
+
+#[test]
+fn bugs_put_into_the_mesh_are_caught() {
+    for planted in [Planted::OneSided, Planted::Unreplaced] {
+        let (group, view) = match planted {
+            Planted::OneSided => (Group::Active(3), Choice::Active),
+            Planted::Unreplaced => (Group::Mesh(Some(3)), Choice::Pick),
+        };
+        let config = Config { degree: Degree::Of(3), view, planted: Some(planted), ..Config::default() };
+        let plan = |seed| Campaign { settle: Duration::from_secs(20), ..group.small(&Faults::churn(), seed) };
+        let found = seeds_to_catch(0..50, &plan, &|_, _| build(&config));
+        assert!(found.is_some(), "{planted:?} is not caught");
+        if let Some((seeds, run)) = found {
+            println!("{planted:?}: caught with {seeds} seeds\n{run}");
+        }
+    }
+}
+
+#[test]
+fn bugs_put_into_the_engine_are_caught_over_a_mesh() {
+    let plants = [
+        (Plant::Engine(Fault::DedupeBeforeVerify), Faults::default()),
+        (Plant::Engine(Fault::RepairForgetsLast), Faults::lossy()),
+        (Plant::SameIncarnation, Faults::churn()),
+    ];
+    for (plant, faults) in plants {
+        let settle = Duration::from_secs(20);
+        let group = Group::Active(3);
+        let plan = |seed| Campaign { plant: Some(plant), settle, ..group.small(&faults, seed) };
+        let found = seeds_to_catch(0..50, &plan, &|seed, _| group.make(seed));
+        assert!(found.is_some(), "{plant:?} is not caught");
+        if let Some((seeds, run)) = found {
+            println!("{plant:?}: caught with {seeds} seeds\n{run}");
+        }
     }
 }

@@ -10,7 +10,7 @@ use tertulia_core::id::{Peer, PeerId};
 use tertulia_core::time::Instant;
 use tertulia_core::topology::Ctx;
 
-use super::config::Shape;
+use super::config::{Planted, Shape};
 use super::messages::{Msg, Need};
 use super::state::{Mesh, send};
 
@@ -85,7 +85,7 @@ impl Mesh {
                 out = self.active.iter().collect();
             }
             let Some(&out) = cx.rng.pick(&out) else { return };
-            send(cx, out, &Msg::Disconnect { leaving: false });
+            self.disown(cx, out);
             self.let_go(cx, out, true);
         }
         let until = (!self.linked.contains(&peer)).then_some(cx.now + GRACE);
@@ -127,7 +127,14 @@ impl Mesh {
         } else if self.active.len() < self.degree() {
             self.take_in(cx, from);
         } else if !self.seeking.asks(&cx.peers.id(from)) {
-            send(cx, from, &Msg::Disconnect { leaving: false });
+            self.disown(cx, from);
+        }
+    }
+
+    /// Tells a member that it is no neighbour.
+    fn disown(&self, cx: &mut Ctx<'_>, peer: Peer) {
+        if self.planted != Some(Planted::OneSided) {
+            send(cx, peer, &Msg::Disconnect { leaving: false });
         }
     }
 

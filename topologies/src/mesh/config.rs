@@ -49,11 +49,29 @@ pub struct Config {
     pub passive: u16,
     /// How often two members exchange some of them; 100 ms to 1 hour.
     pub shuffle: Span,
+    /// A fault put in on purpose, to prove that a test suite finds it. No profile can set it.
+    #[serde(skip)]
+    pub planted: Option<Planted>,
+}
+
+/// A fault put in on purpose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Planted {
+    /// Whoever is displaced from an active view is not told.
+    OneSided,
+    /// A pick that is gone is not replaced.
+    Unreplaced,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Config { degree: Degree::Full, view: Choice::Active, passive: 30, shuffle: Span::secs(10) }
+        Config {
+            degree: Degree::Full,
+            view: Choice::Active,
+            passive: 30,
+            shuffle: Span::secs(10),
+            planted: None,
+        }
     }
 }
 
@@ -149,6 +167,7 @@ mod tests {
             r#"{ "degree": 300 }"#,
             r#"{ "degree": 4.5 }"#,
             r#"{ "view": "choose" }"#,
+            r#"{ "planted": "OneSided" }"#,
         ] {
             assert!(serde_json::from_str::<Config>(wrong).is_err(), "{wrong}");
         }

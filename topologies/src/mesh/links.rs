@@ -5,7 +5,7 @@ use core::time::Duration;
 use tertulia_core::id::Peer;
 use tertulia_core::topology::Ctx;
 
-use super::config::Shape;
+use super::config::{Planted, Shape};
 use super::state::{Mesh, Phase};
 
 /// How long a link that is not needed any more is kept, so that what replaces it carries before it goes.
@@ -87,7 +87,7 @@ impl Mesh {
     fn on_departure(&mut self, cx: &mut Ctx<'_>, peer: Peer) {
         self.live.remove(&peer);
         self.detours.gone(peer);
-        if self.picks.remove(peer) {
+        if self.picks.remove(peer) && self.planted != Some(Planted::Unreplaced) {
             self.refill(cx);
         }
         self.seeking.forget(&cx.peers.id(peer));

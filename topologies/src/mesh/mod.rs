@@ -25,7 +25,7 @@ use tertulia_core::time::{Instant, earliest};
 use tertulia_core::topology::{Ctx, Input, Needs, Topology, View};
 
 pub use crate::option::BadOption;
-pub use config::{Choice, Config, DEGREE_MAX, DEGREE_MIN, Degree};
+pub use config::{Choice, Config, DEGREE_MAX, DEGREE_MIN, Degree, Planted};
 
 use messages::Msg;
 use state::{Mesh, Phase};

@@ -8,7 +8,7 @@ use tertulia_core::topology::Ctx;
 
 use super::active::Active;
 use super::beacon::Beacon;
-use super::config::{Config, Shape};
+use super::config::{Config, Planted, Shape};
 use super::detour::Detours;
 use super::join::{Admissions, Joining};
 use super::messages::Msg;
@@ -34,6 +34,7 @@ pub(super) enum Phase {
 #[derive(Clone, Debug)]
 pub(super) struct Mesh {
     pub(super) shape: Shape,
+    pub(super) planted: Option<Planted>,
     pub(super) phase: Phase,
     /// Whom this node wants links to; the time when one that is not needed any more is let go.
     pub(super) wanted: BTreeMap<Peer, Option<Instant>>,
@@ -68,6 +69,7 @@ impl Mesh {
     pub(super) fn new(config: &Config) -> Self {
         Mesh {
             shape: config.shape(),
+            planted: config.planted,
             phase: Phase::Outside,
             wanted: BTreeMap::new(),
             linked: BTreeSet::new(),

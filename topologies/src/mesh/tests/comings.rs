@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use tertulia_core::rng::NodeRng;
 
-use super::super::{Config, build};
-use super::{KINDS, SETTLE, pick, settled};
+use super::super::{Config, Planted, build};
+use super::{KINDS, SETTLE, active, pick, settled};
 use crate::net::Net;
 
 #[test]
@@ -119,6 +119,15 @@ fn whatever_comes_and_goes_one_mesh_remains() {
         assert_eq!(net.mesh_fault(config), None, "seed {seed}, {config:?}");
     }
     assert!(happened > 600, "{happened}");
+}
+
+#[test]
+fn churn_finds_what_is_planted() {
+    for (planted, config) in [(Planted::OneSided, active(3)), (Planted::Unreplaced, pick(3))] {
+        let planted = Config { planted: Some(planted), ..config };
+        let seen = (0..20).find(|&seed| churned(seed, planted).0.mesh_fault(config).is_some());
+        assert!(seen.is_some_and(|seed| seed < 10), "{planted:?} found with seed {seen:?}");
+    }
 }
 
 #[test]

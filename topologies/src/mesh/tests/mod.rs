@@ -18,7 +18,7 @@ use crate::net::Net;
 const SETTLE: Duration = Duration::from_secs(15);
 
 const FULL: Config =
-    Config { degree: Degree::Full, view: Choice::Pick, passive: 30, shuffle: Span::secs(10) };
+    Config { degree: Degree::Full, view: Choice::Pick, passive: 30, shuffle: Span::secs(10), planted: None };
 
 /// Everybody picks so many.
 const fn pick(degree: u8) -> Config {

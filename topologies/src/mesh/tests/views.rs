@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use tertulia_core::topology::View;
 
-use super::super::Config;
 use super::{SETTLE, active, settled};
 
 /// Neighbours in all views, and in the fullest.
@@ -72,5 +71,5 @@ fn a_mesh_at_rest_stays_as_it_is() {
     let changed = before.iter().zip(views(&net)).filter(|(a, b)| *a != b).count();
     println!("{changed} of 30 have other neighbours");
     assert!(changed <= 10, "{changed}");
-    assert_eq!(net.mesh_fault(Config { ..config }), None);
+    assert_eq!(net.mesh_fault(config), None);
 }
