@@ -7,6 +7,7 @@ use core::time::Duration;
 use std::collections::BTreeMap;
 
 use tertulia_core::id::{Peer, PeerId};
+use tertulia_core::peers::State;
 use tertulia_core::time::Instant;
 use tertulia_core::topology::Ctx;
 
@@ -54,6 +55,11 @@ impl Active {
         self.peers.entry(peer).and_modify(|until| *until = None);
     }
 
+    /// When a neighbour whose link is waited for is to be replaced.
+    pub(super) fn next_overdue(&self) -> Option<Instant> {
+        self.peers.values().copied().flatten().min()
+    }
+
     /// `KEEP` was said.
     pub(super) fn kept(&mut self, cx: &mut Ctx<'_>) {
         self.keep = (!self.peers.is_empty()).then(|| cx.now + cx.rng.jitter(KEEP, 0.3));
@@ -69,6 +75,11 @@ impl Mesh {
     /// The most neighbours in an active view.
     pub(super) fn degree(&self) -> usize {
         if let Shape::Active(degree) = self.shape { degree } else { 0 }
+    }
+
+    /// False for whoever has left, though something that it said comes late; and while this node has no view.
+    pub(super) fn may_be_neighbour(&self, cx: &Ctx<'_>, peer: Peer) -> bool {
+        self.is_member() && self.degree() > 0 && cx.peers.get(peer).state != State::Left
     }
 
     /// Takes a neighbour in, instead of another one if the view is full.
@@ -119,7 +130,7 @@ impl Mesh {
 
     /// Somebody has this node for a neighbour.
     pub(super) fn on_keep(&mut self, cx: &mut Ctx<'_>, from: Peer, lowest: PeerId, count: u64) {
-        if !self.is_member() || self.degree() == 0 {
+        if !self.may_be_neighbour(cx, from) {
             return;
         }
         if self.active.contains(from) {

@@ -3,6 +3,7 @@
 use core::time::Duration;
 
 use tertulia_core::id::Peer;
+use tertulia_core::time::earliest;
 use tertulia_core::topology::Ctx;
 
 use super::config::{Planted, Shape};
@@ -107,6 +108,9 @@ impl Mesh {
         for peer in self.wanted.keys().copied().collect::<Vec<_>>() {
             self.tend(cx, peer);
         }
+        self.look = [self.look, self.picks.next_overdue(), self.active.next_overdue()]
+            .into_iter()
+            .fold(None, earliest);
     }
 
     /// The link to whom this node came in through is not needed once another holds it.

@@ -70,6 +70,7 @@ impl Topology for Mesh {
 
     fn next_deadline(&self) -> Option<Instant> {
         let joining = match &self.phase {
+            Phase::Gone => return None,
             Phase::Joining(joining) => Some(joining.next_deadline()),
             _ => None,
         };
@@ -85,6 +86,9 @@ impl Topology for Mesh {
     }
 
     fn on_deadline(&mut self, cx: &mut Ctx<'_>) {
+        if matches!(self.phase, Phase::Gone) {
+            return;
+        }
         self.ask(cx);
         self.say_missing(cx);
         self.keep_neighbours(cx);

@@ -87,6 +87,11 @@ impl Picks {
         self.0.entry(peer).and_modify(|until| *until = None);
     }
 
+    /// When a pick whose link is waited for is to be replaced.
+    pub(super) fn next_overdue(&self) -> Option<Instant> {
+        self.0.values().copied().flatten().min()
+    }
+
     /// A pick whose link was waited for in vain.
     fn overdue(&self, now: Instant) -> Option<Peer> {
         self.0.iter().find(|(_, until)| until.is_some_and(|at| at <= now)).map(|(peer, _)| *peer)

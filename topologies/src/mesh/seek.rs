@@ -216,7 +216,7 @@ impl Mesh {
             Need::Reunion => room || self.active.has_met(from, cx.now),
         };
         let crossing = self.seeking.asks(&cx.peers.id(from));
-        let yes = self.is_member() && self.degree() > 0 && (self.active.contains(from) || wanted || crossing);
+        let yes = self.may_be_neighbour(cx, from) && (self.active.contains(from) || wanted || crossing);
         if yes {
             self.take_in(cx, from);
         } else {
@@ -232,7 +232,7 @@ impl Mesh {
         if self.seeking.asked.get(&id).is_none_or(|asked| asked.nonce != nonce) {
             return;
         }
-        if yes {
+        if yes && self.may_be_neighbour(cx, from) {
             self.take_in(cx, from);
         } else {
             self.refused_by(cx, id);

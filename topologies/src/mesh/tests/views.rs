@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use tertulia_core::topology::View;
+use tertulia_core::peers::State;
+use tertulia_core::topology::{Input, View};
 
+use super::super::messages::{Msg, Need};
 use super::{SETTLE, active, settled};
 
 /// Neighbours in all views, and in the fullest.
@@ -57,6 +59,36 @@ fn whoever_is_alone_is_taken_in_though_all_are_full() {
     }
     net.run(SETTLE);
     assert_eq!(net.mesh_fault(config), None);
+}
+
+/// Each is waited for by itself: the second is not forgotten when the first is given up.
+#[test]
+fn links_that_break_one_after_another_are_all_given_up() {
+    let config = active(5);
+    let mut net = settled(12, config);
+    let lost: Vec<usize> = net.neighbours(4).into_iter().take(3).collect();
+    for &who in &lost {
+        net.nodes[who].up = false;
+        net.unlink(4, who);
+        net.run(Duration::from_millis(100));
+    }
+    net.run(Duration::from_secs(1));
+    let near = net.neighbours(4);
+    assert!(lost.iter().all(|who| !near.contains(who)), "{near:?} has some of {lost:?}");
+}
+
+#[test]
+fn what_comes_late_from_a_leaver_makes_no_neighbour() {
+    let config = active(3);
+    let mut net = settled(3, config);
+    net.set_state(1, State::Left);
+    assert!(!net.neighbours(0).contains(&1));
+    let from = net.handle(0, 1);
+    let keep = Msg::Keep { lowest: net.nodes[1].id, count: 9 };
+    for msg in [keep, Msg::Neighbour { nonce: 1, need: Need::High }] {
+        net.input(0, Input::Frame { from, body: &msg.encode() });
+        assert!(!net.neighbours(0).contains(&1), "{msg:?}");
+    }
 }
 
 /// How often a settled mesh changes its neighbours in ten minutes.
