@@ -10,7 +10,7 @@ use tertulia_core::config::EngineConfig;
 use tertulia_core::engine::api::Event;
 use tertulia_core::message::Room;
 use tertulia_core::topology::Topology;
-use tertulia_topologies::{leader_star, ring};
+use tertulia_topologies::{leader_star, mesh, ring};
 use tertulia_transports::{memory, tcp, udp};
 
 use crate::board::Board;
@@ -19,7 +19,7 @@ use crate::workload::{Failure, System};
 /// How a group is put together.
 #[derive(Clone, Debug)]
 pub struct Shape {
-    /// `ring`, `redundant-ring` or `leader-star`.
+    /// `ring`, `redundant-ring`, `mesh` or `leader-star`.
     pub topology: String,
     /// `tcp`, `udp` or `memory`.
     pub transport: String,
@@ -34,8 +34,9 @@ impl Shape {
         match self.topology.as_str() {
             ring::KIND => Ok(ring::build(ring::Config::default())?),
             ring::KIND_REDUNDANT => Ok(ring::build(ring::RedundantConfig::default())?),
+            mesh::KIND => Ok(mesh::build(mesh::Config::default())?),
             leader_star::KIND => Ok(leader_star::build(leader_star::Config::default())?),
-            other => Err(format!("no topology `{other}`: ring, redundant-ring or leader-star").into()),
+            other => Err(format!("no topology `{other}`: ring, redundant-ring, mesh or leader-star").into()),
         }
     }
 

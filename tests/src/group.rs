@@ -9,6 +9,7 @@ use tertulia_core::config::EngineConfig;
 use tertulia_core::engine::api::Event;
 use tertulia_core::topology::Topology;
 use tertulia_topologies::leader_star::{self, Routing};
+use tertulia_topologies::mesh::{self, Choice, Degree};
 use tertulia_topologies::ring;
 use tertulia_transports::{memory, tcp, udp};
 
@@ -33,6 +34,8 @@ pub enum Shape {
     Ring,
     /// `redundant-ring`.
     RedundantRing,
+    /// `mesh`, with everybody or so many for neighbours, chosen so.
+    Mesh(Degree, Choice),
     /// `leader-star`, from member to member or through the leader.
     LeaderStar(Routing),
 }
@@ -116,6 +119,9 @@ impl Group {
         match self.shape {
             Shape::Ring => ring::build(ring::Config::default()).unwrap(),
             Shape::RedundantRing => ring::build(ring::RedundantConfig::default()).unwrap(),
+            Shape::Mesh(degree, view) => {
+                mesh::build(mesh::Config { degree, view, ..mesh::Config::default() }).unwrap()
+            }
             Shape::LeaderStar(routing) => {
                 leader_star::build(leader_star::Config { routing, ..leader_star::Config::default() }).unwrap()
             }

@@ -16,11 +16,15 @@ use tertulia_tests::program::parameter;
 use tertulia_tests::talk::chat;
 use tertulia_tests::wait::soon;
 use tertulia_topologies::leader_star::Routing;
+use tertulia_topologies::mesh::{Choice, Degree};
 use tertulia_transports::{memory, udp};
 
-const SHAPES: [Shape; 4] = [
+const SHAPES: [Shape; 7] = [
     Shape::Ring,
     Shape::RedundantRing,
+    Shape::Mesh(Degree::Full, Choice::Active),
+    Shape::Mesh(Degree::Of(3), Choice::Pick),
+    Shape::Mesh(Degree::Of(3), Choice::Active),
     Shape::LeaderStar(Routing::Direct),
     Shape::LeaderStar(Routing::Leader),
 ];

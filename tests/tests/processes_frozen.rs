@@ -33,6 +33,7 @@ fn one_of_eight_is_frozen() {
     let shape = match &*profile {
         "ring" => Shape::Ring(1),
         "leader" => Shape::Star,
+        "mesh" => Shape::Mesh,
         _ => Shape::Ring(3),
     };
     let all: Vec<Arc<Running>> = group::group(&place, &profile, 8, shape).into_iter().map(Arc::new).collect();

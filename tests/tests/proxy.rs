@@ -20,6 +20,7 @@ use tertulia_tests::log;
 use tertulia_tests::proxy::Proxy;
 use tertulia_tests::talk::{Ear, talk};
 use tertulia_tests::wait::soon;
+use tertulia_topologies::mesh::{Choice, Degree};
 
 /// Faults of a run.
 const GOAL: u64 = 60;
@@ -94,6 +95,21 @@ async fn chat_over_a_hostile_network(suite: Suite, shape: Shape, seed: u64) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_lost_and_nothing_false_is_delivered_with_noise() {
     chat_over_a_hostile_network(Suite::Noise, Shape::Ring, 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_lost_and_nothing_false_is_delivered_in_a_mesh() {
+    chat_over_a_hostile_network(Suite::Noise, Shape::Mesh(Degree::Full, Choice::Active), 201).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_lost_and_nothing_false_is_delivered_in_a_mesh_of_active_views() {
+    chat_over_a_hostile_network(Suite::Noise, Shape::Mesh(Degree::Of(3), Choice::Active), 301).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_lost_and_nothing_false_is_delivered_in_a_mesh_of_picks() {
+    chat_over_a_hostile_network(Suite::Plain, Shape::Mesh(Degree::Of(3), Choice::Pick), 401).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

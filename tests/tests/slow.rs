@@ -17,6 +17,7 @@ use tertulia_tests::process::Stutter;
 use tertulia_tests::proxy::Proxy;
 use tertulia_tests::talk::{Ear, Heard, talk};
 use tertulia_tests::wait::soon;
+use tertulia_topologies::mesh::{Choice, Degree};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -118,6 +119,11 @@ async fn links_stand_still(shape: Shape) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn links_that_stand_still_hold_up_nobody_else_in_a_redundant_ring() {
     links_stand_still(Shape::RedundantRing).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn links_that_stand_still_hold_up_nobody_else_in_a_mesh() {
+    links_stand_still(Shape::Mesh(Degree::Full, Choice::Active)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -15,6 +15,7 @@ use tertulia_tests::group::{Group, Member, NICKS, Shape, Suite, Wire, gather};
 use tertulia_tests::lossy::{Done, Faults};
 use tertulia_tests::talk::chat;
 use tertulia_tests::wait::soon;
+use tertulia_topologies::mesh::{Choice, Degree};
 use tertulia_transports::udp;
 
 fn group(suite: Suite, shape: Shape, config: udp::Config) -> Group {
@@ -53,6 +54,16 @@ async fn a_ring_with_noise() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_ring_in_plain() {
     conforms(Suite::Plain, Shape::Ring).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_mesh_with_noise() {
+    conforms(Suite::Noise, Shape::Mesh(Degree::Full, Choice::Active)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_mesh_in_plain() {
+    conforms(Suite::Plain, Shape::Mesh(Degree::Of(3), Choice::Active)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -6,5 +6,8 @@
 
 pub mod election;
 pub mod leader_star;
+pub mod mesh;
+#[cfg(test)]
+mod net;
 mod option;
 pub mod ring;

@@ -42,6 +42,10 @@ mod tests {
             text.contains("topology:\n  leader-star      election = { rule = \"ballot\" }, heartbeat"),
             "{text}"
         );
+        assert!(
+            text.contains("  mesh             degree = \"full\", passive = 30, shuffle = \"10s\", view"),
+            "{text}"
+        );
         assert!(text.contains("  tcp              advertise (not set), nodelay = true\n"), "{text}");
         let udp = "  udp              advertise (not set), datagram = \"1200B\", resend = 5\n";
         assert!(text.contains(udp), "{text}");

@@ -1,7 +1,7 @@
 //! What the programs here can choose from: everything that is shipped.
 
 use tertulia::registry::{Registry, RegistryError, built_in};
-use tertulia_topologies::{leader_star, ring};
+use tertulia_topologies::{leader_star, mesh, ring};
 use tertulia_transports::{tcp, udp};
 
 /// A registry of all shipped plug-ins. A plug-in of your own is one more line.
@@ -15,6 +15,7 @@ pub fn registry() -> Result<Registry, RegistryError> {
     rings(&mut all)?;
     all.topology
         .add(leader_star::KIND, leader_star::Config::default(), |config, ()| leader_star::build(config))?;
+    all.topology.add(mesh::KIND, mesh::Config::default(), |config, ()| mesh::build(config))?;
     Ok(all)
 }
 
@@ -76,6 +77,16 @@ mod tests {
                 "option --set topology.heartbeat: topology.heartbeat: 501ms is not within 10ms to 500ms",
             ),
             (
+                "mesh",
+                "topology.degree=2",
+                "option --set topology.degree: topology.degree: 2 is not within 3 to 64",
+            ),
+            (
+                "mesh",
+                "topology.degree=all",
+                "option --set topology.degree: topology.degree: `all` is no degree; write \"full\" or a number from 3 to 64",
+            ),
+            (
                 "ring",
                 "roster.scope=view",
                 "option --set roster.scope: roster.scope: topology `ring` needs a roster of the whole group, \
@@ -134,6 +145,7 @@ mod tests {
         let sets = [
             "topology.kind=redundant-ring",
             "topology.kind=leader-star",
+            "topology.kind=mesh",
             "transport.nodelay=false",
             "transport.kind=udp",
             "crypto.allow_plaintext=true",

@@ -182,6 +182,8 @@ pub enum Input<'a> {
     Pulled {
         /// The neighbour.
         by: Peer,
+        /// Whose parcel it was.
+        origin: Peer,
     },
     /// The roster changed: a member came, went, or is in another state; read it from the table.
     Member {

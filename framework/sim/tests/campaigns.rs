@@ -57,7 +57,9 @@ macro_rules! campaigns {
 }
 
 campaigns! {
-    mesh: Group::Mesh;
+    mesh: Group::Mesh(None);
+    mesh_of_three_picks: Group::Mesh(Some(3));
+    mesh_of_active_views: Group::Active(3);
     ring: Group::Ring(None);
     star: Group::Star(Routing::Direct);
     star_through_its_leader: Group::Star(Routing::Leader);

@@ -33,7 +33,9 @@ fn small_redundant_rings_settle_whatever_the_order() {
 
 #[test]
 fn small_meshes_settle_whatever_the_order() {
-    settles(Group::Mesh);
+    settles(Group::Bare);
+    settles(Group::Mesh(None));
+    settles(Group::Active(3));
 }
 
 #[test]

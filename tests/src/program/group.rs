@@ -18,6 +18,8 @@ pub enum Shape {
     Ring(usize),
     /// A star around a leader.
     Star,
+    /// A mesh: whoever knows everybody is settled.
+    Mesh,
 }
 
 impl Shape {
@@ -26,6 +28,10 @@ impl Shape {
         match self {
             Shape::Ring(successors) => ring::closed(members, successors),
             Shape::Star => star::agreed(members),
+            Shape::Mesh => {
+                whole(members);
+                Instant::now()
+            }
         }
     }
 }

@@ -136,24 +136,24 @@ fn finish(survivors: &[&Running], said: &[u64], dead: &[Arc<Running>]) {
     }
 }
 
-/// Members by their place on the ring, clockwise from the first one.
-fn on_the_ring(topology: &Value, places: &[usize]) -> Vec<String> {
+/// Members by their place in the list: on a ring, clockwise from the first one.
+fn at(topology: &Value, places: &[usize]) -> Vec<String> {
     places.iter().map(|&at| topology["nodes"][at]["peer"].as_str().unwrap().to_owned()).collect()
 }
 
 #[test]
 fn one_on_a_ring() {
-    kill(&Group::of("ring", Shape::Ring(1)), |topology| on_the_ring(topology, &[3]));
+    kill(&Group::of("ring", Shape::Ring(1)), |topology| at(topology, &[3]));
 }
 
 #[test]
 fn one_on_a_redundant_ring() {
-    kill(&Group::of("redundant-ring", Shape::Ring(3)), |topology| on_the_ring(topology, &[3]));
+    kill(&Group::of("redundant-ring", Shape::Ring(3)), |topology| at(topology, &[3]));
 }
 
 #[test]
 fn two_neighbours_on_a_redundant_ring() {
-    kill(&Group::of("redundant-ring", Shape::Ring(3)), |topology| on_the_ring(topology, &[3, 4]));
+    kill(&Group::of("redundant-ring", Shape::Ring(3)), |topology| at(topology, &[3, 4]));
 }
 
 fn leader(topology: &Value) -> Vec<String> {
@@ -169,4 +169,15 @@ fn the_leader_of_a_star() {
 fn the_leader_through_whom_all_goes() {
     let place = Place::new().set("topology.routing=\"leader\"");
     kill(&Group { place, ..Group::of("leader", Shape::Star) }, leader);
+}
+
+#[test]
+fn one_in_a_mesh() {
+    kill(&Group::of("mesh", Shape::Mesh), |topology| at(topology, &[3]));
+}
+
+#[test]
+fn two_in_a_sparse_mesh() {
+    let place = Place::new().set("topology.degree=3");
+    kill(&Group { place, ..Group::of("mesh", Shape::Mesh) }, |topology| at(topology, &[3, 4]));
 }

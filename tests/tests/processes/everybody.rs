@@ -18,7 +18,7 @@ fn talk_at(place: &Place, profile: &str, n: usize, shape: Shape) {
         assert!(member.types(lines.as_bytes()));
     }
     let peers: Vec<String> = all.iter().map(Running::peer).collect();
-    for member in &all {
+    for member in all {
         let me = member.peer();
         member.until("all that was said", |state| {
             let others = peers.iter().filter(|p| **p != me);
@@ -70,6 +70,16 @@ fn eight_around_a_leader() {
 #[test]
 fn eight_through_a_leader() {
     talk_at(&Place::new().set("topology.routing=\"leader\""), "leader", 8, Shape::Star);
+}
+
+#[test]
+fn eight_in_a_mesh() {
+    talk("mesh", 8, Shape::Mesh);
+}
+
+#[test]
+fn eight_in_a_sparse_mesh() {
+    talk_at(&Place::new().set("topology.degree=3"), "mesh", 8, Shape::Mesh);
 }
 
 #[test]

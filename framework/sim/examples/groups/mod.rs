@@ -9,15 +9,22 @@ use tertulia_core::topology::Topology;
 use tertulia_sim::campaign::{Campaign, Faults};
 use tertulia_sim::conformance::FullMesh;
 use tertulia_sim::explore::Explorer;
-use tertulia_sim::invariants::{Invariant, SETTLED, one_leader, ring_settled};
+use tertulia_sim::invariants::{
+    Invariant, SETTLED, all_linked, neighbours_linked, one_leader, ring_settled, views_agree,
+};
 use tertulia_topologies::leader_star::{self, Routing};
+use tertulia_topologies::mesh::{self, Choice, Degree};
 use tertulia_topologies::ring::{Config, RedundantConfig, build};
 
 /// A kind of group.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Group {
-    /// Everybody linked to everybody: `mesh`.
-    Mesh,
+    /// Everybody linked to everybody, everything over every link: `bare`.
+    Bare,
+    /// Everybody linked to everybody, `mesh`, or to so many of its own choice, `mesh3`, `mesh4`, ….
+    Mesh(Option<u8>),
+    /// Everybody with an active view of so many: `active3`, ….
+    Active(u8),
     /// A ring with this many successors, `ring1`, `ring2`, …; or with 1 to 4, from seed to seed: `ring`.
     Ring(Option<u8>),
     /// With a leader, messages from member to member, `star`, or through the leader, `star-leader`.
@@ -28,13 +35,18 @@ impl FromStr for Group {
     type Err = String;
 
     fn from_str(name: &str) -> Result<Self, String> {
-        match name.strip_prefix("ring") {
-            None if name == "star" => Ok(Group::Star(Routing::Direct)),
-            None if name == "star-leader" => Ok(Group::Star(Routing::Leader)),
-            None if name == "mesh" => Ok(Group::Mesh),
-            Some("") => Ok(Group::Ring(None)),
-            Some(n) => n.parse().map(|n| Group::Ring(Some(n))).map_err(|e| format!("{name}: {e}")),
-            None => Err(format!("{name}: there is mesh, star, star-leader, ring, ring1, ring2 and so on")),
+        let word = name.trim_end_matches(|c: char| c.is_ascii_digit());
+        let number = name[word.len()..].parse().ok();
+        match word {
+            "bare" => Ok(Group::Bare),
+            "mesh" => Ok(Group::Mesh(number)),
+            "active" => Ok(Group::Active(number.unwrap_or(5))),
+            "ring" => Ok(Group::Ring(number)),
+            "star" => Ok(Group::Star(Routing::Direct)),
+            "star-leader" => Ok(Group::Star(Routing::Leader)),
+            _ => Err(format!(
+                "{name}: there is bare, mesh, mesh3, …, active3, …, star, star-leader, ring, ring1, …"
+            )),
         }
     }
 }
@@ -43,7 +55,15 @@ impl Group {
     /// The topology of a node in the run of a seed.
     pub(crate) fn make(self, seed: u64) -> Box<dyn Topology> {
         let built = match self {
-            Group::Mesh => return Box::new(FullMesh::default()),
+            Group::Bare => return Box::new(FullMesh::default()),
+            Group::Mesh(degree) => mesh::build(mesh::Config {
+                degree: degree.map_or(Degree::Full, Degree::Of),
+                view: Choice::Pick,
+                ..mesh::Config::default()
+            }),
+            Group::Active(degree) => {
+                mesh::build(mesh::Config { degree: Degree::Of(degree), ..mesh::Config::default() })
+            }
             Group::Star(routing) => {
                 leader_star::build(leader_star::Config { routing, ..leader_star::Config::default() })
             }
@@ -58,7 +78,10 @@ impl Group {
     /// What must hold once it has settled.
     pub(crate) fn settled(self) -> Vec<Invariant> {
         let own: Option<Invariant> = match self {
-            Group::Mesh => None,
+            Group::Bare => None,
+            Group::Mesh(None) => Some(all_linked),
+            Group::Mesh(Some(_)) => Some(neighbours_linked),
+            Group::Active(_) => Some(views_agree),
             Group::Ring(_) => Some(ring_settled),
             Group::Star(_) => Some(one_leader),
         };

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tertulia_core::id::Peer;
 use tertulia_core::topology::{Input, Novelty, Routed, View};
 
-use super::net::{Net, pair};
+use crate::net::{Net, pair};
 
 impl Net {
     /// Sends a parcel from `origin` through the whole network, each hop seen once: who got the payload, how often it
@@ -35,7 +35,7 @@ impl Net {
     }
 
     pub(super) fn view(&self, who: usize) -> View {
-        self.nodes[who].ring.view(&self.nodes[who].table)
+        self.nodes[who].topology.view(&self.nodes[who].table)
     }
 
     /// What the view of a member names, as indices.

@@ -5,8 +5,8 @@ use std::time::Duration;
 use tertulia_core::rng::NodeRng;
 
 use super::super::Planted;
-use super::net::Net;
 use super::{SETTLE, ring_of, settled};
+use crate::net::Net;
 
 /// Some 20 random events under loss, delay and a late roster; returns the network after it came to rest, and how
 /// much happened.

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use tertulia_core::peers::State;
 
-use super::net::{HOP, Net};
 use super::{SETTLE, ring_of, settled};
+use crate::net::{HOP, Net};
 
 #[test]
 fn a_founder_alone_is_a_ring() {

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use tertulia_core::peers::State;
 
-use super::net::HOP;
 use super::{SETTLE, settled};
+use crate::net::HOP;
 
 #[test]
 fn a_leaver_mends_both_sides() {
@@ -108,10 +108,10 @@ fn a_suspect_is_kept_and_the_one_behind_it_wanted_too() {
 fn a_successor_that_cannot_be_reached_is_not_waited_for() {
     let mut net = settled(6, 1, None);
     let ring = net.members();
-    net.blocked = Some(super::net::pair(ring[0], ring[1]));
+    net.blocked = Some(crate::net::pair(ring[0], ring[1]));
     net.unlink(ring[0], ring[1]);
     net.run(SETTLE);
-    assert!(net.links.contains(&super::net::pair(ring[0], ring[2])));
+    assert!(net.links.contains(&crate::net::pair(ring[0], ring[2])));
     net.blocked = None;
     net.run(SETTLE);
     assert_eq!(net.fault(1), None);

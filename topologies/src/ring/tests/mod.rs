@@ -4,7 +4,6 @@ mod check;
 mod churn;
 mod joining;
 mod leaving;
-mod net;
 mod orders;
 mod planted;
 mod routing;
@@ -15,7 +14,7 @@ use std::time::Duration;
 use tertulia_core::topology::Topology;
 
 use super::{Config, Planted, RedundantConfig, build};
-use net::Net;
+use crate::net::Net;
 
 const SETTLE: Duration = Duration::from_secs(30);
 

@@ -1,7 +1,7 @@
 //! Two events on a small ring, every pair of them, at every message boundary.
 
-use super::net::{HOP, Net};
 use super::{SETTLE, ring_of, settled};
+use crate::net::{HOP, Net};
 
 #[derive(Clone, Copy, Debug)]
 enum What {

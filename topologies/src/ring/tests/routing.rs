@@ -71,7 +71,7 @@ fn a_direct_parcel_whose_origin_left_ends_by_its_hops() {
     let stranger = net.add(250, super::ring_of(1, None));
     let ring = net.members();
     let parcel =
-        |origin: Peer, hops| Routed { origin, to: Some(super::net::id(251)), hops, number: 1, len: 9 };
+        |origin: Peer, hops| Routed { origin, to: Some(crate::net::id(251)), hops, number: 1, len: 9 };
     let (origin, from) = (net.handle(ring[0], stranger), net.handle(ring[0], ring[5]));
     let routed = |net: &mut super::Net, hops| {
         let novelty = Novelty::New;

@@ -305,8 +305,8 @@ impl Engine {
         let mut w = Writer::new();
         w.raw(&who.0).u64(run.0).u64(floor).u64(top);
         self.base.send(from, Lane::Repair, FrameKind::PullEnd, 0, w.finish());
-        if sent > 0 {
-            self.ask(Input::Pulled { by: from });
+        if let Some(origin) = self.base.peers.find(&who).filter(|_| sent > 0) {
+            self.ask(Input::Pulled { by: from, origin });
         }
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! A miniature network: rings over links that take time and lose frames, with a roster that is right at once.
+//! A miniature network for tests: topologies over links that take time and lose frames, with a roster that is right at once.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -38,21 +38,21 @@ impl Auth for NoAuth {
     }
 }
 
-pub(super) struct Node {
-    pub(super) id: PeerId,
-    pub(super) ring: Box<dyn Topology>,
-    pub(super) table: PeerTable,
+pub(crate) struct Node {
+    pub(crate) id: PeerId,
+    pub(crate) topology: Box<dyn Topology>,
+    pub(crate) table: PeerTable,
     rng: NodeRng,
-    pub(super) up: bool,
-    pub(super) state: State,
-    pub(super) nick: Arc<str>,
+    pub(crate) up: bool,
+    pub(crate) state: State,
+    pub(crate) nick: Arc<str>,
     claimed_at: u64,
     /// How often its state changed, and which change of others it knows.
     version: u64,
     knows: BTreeMap<usize, u64>,
     group: usize,
     wants: BTreeSet<usize>,
-    pub(super) refused: Option<&'static str>,
+    pub(crate) refused: Option<&'static str>,
 }
 
 enum Event {
@@ -62,19 +62,19 @@ enum Event {
     Tell { at: usize, who: usize, state: State, version: u64 },
 }
 
-pub(super) struct Net {
-    pub(super) now: Instant,
-    pub(super) nodes: Vec<Node>,
-    pub(super) links: BTreeSet<(usize, usize)>,
-    pub(super) loss: f64,
+pub(crate) struct Net {
+    pub(crate) now: Instant,
+    pub(crate) nodes: Vec<Node>,
+    pub(crate) links: BTreeSet<(usize, usize)>,
+    pub(crate) loss: f64,
     /// Frames are this late at most beyond a hop, so they overtake each other; and come twice as often as lost.
-    pub(super) late: Duration,
+    pub(crate) late: Duration,
     /// The roster is this late at most, each member by itself.
-    pub(super) lag: Duration,
+    pub(crate) lag: Duration,
     /// Two that cannot reach each other.
-    pub(super) blocked: Option<(usize, usize)>,
+    pub(crate) blocked: Option<(usize, usize)>,
     /// Every documented message sent, by whom.
-    pub(super) trace: Vec<(usize, &'static str)>,
+    pub(crate) trace: Vec<(usize, &'static str)>,
     events: BTreeMap<(Instant, u64), Event>,
     seq: u64,
     rng: NodeRng,
@@ -83,10 +83,10 @@ pub(super) struct Net {
     lazy: Vec<usize>,
 }
 
-pub(super) const HOP: Duration = Duration::from_millis(5);
+pub(crate) const HOP: Duration = Duration::from_millis(5);
 
 impl Net {
-    pub(super) fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Net {
             now: Instant::from_millis(1),
             nodes: Vec::new(),
@@ -105,7 +105,7 @@ impl Net {
     }
 
     /// A node that is nowhere yet; `place` is where its id stands in the circle.
-    pub(super) fn add(&mut self, place: u8, ring: Box<dyn Topology>) -> usize {
+    pub(crate) fn add(&mut self, place: u8, topology: Box<dyn Topology>) -> usize {
         let id = id(place);
         let mut table = PeerTable::new(id);
         table.get_mut(Peer::ME).addrs = vec![addr(id)];
@@ -113,7 +113,7 @@ impl Net {
         let rng = NodeRng::fork(self.rng.next_u64(), u64::from(place));
         self.nodes.push(Node {
             id,
-            ring,
+            topology,
             table,
             rng,
             up: true,
@@ -129,25 +129,25 @@ impl Net {
         self.nodes.len() - 1
     }
 
-    pub(super) fn found(&mut self, who: usize) {
+    pub(crate) fn found(&mut self, who: usize) {
         self.input(who, Input::Found);
         self.set_state(who, State::Alive);
     }
 
     /// Asks for membership with its own nick.
-    pub(super) fn join(&mut self, who: usize, contact: usize) {
+    pub(crate) fn join(&mut self, who: usize, contact: usize) {
         let (nick, claimed_at) = (self.nodes[who].nick.clone(), self.nodes[who].claimed_at);
         self.link(who, contact);
         let contact = self.handle(who, contact);
         self.input(who, Input::Join { contact, nick, claimed_at });
     }
 
-    pub(super) fn leave(&mut self, who: usize) {
+    pub(crate) fn leave(&mut self, who: usize) {
         self.input(who, Input::Leave);
     }
 
     /// Dies: links break at once, the roster says suspect, and dead after a while.
-    pub(super) fn crash(&mut self, who: usize) {
+    pub(crate) fn crash(&mut self, who: usize) {
         self.nodes[who].up = false;
         self.unlink_all(who);
         self.set_state(who, State::Suspect);
@@ -160,7 +160,7 @@ impl Net {
     }
 
     /// Runs until `span` has passed.
-    pub(super) fn run(&mut self, span: Duration) {
+    pub(crate) fn run(&mut self, span: Duration) {
         let end = self.now + span;
         let mut same = 0;
         loop {
@@ -177,7 +177,7 @@ impl Net {
                         self.happen(event);
                     }
                 }
-                (_, Some((_, who))) => self.call(who, |ring, cx| ring.on_deadline(cx)),
+                (_, Some((_, who))) => self.call(who, |t, cx| t.on_deadline(cx)),
                 _ => break,
             }
         }
@@ -186,7 +186,7 @@ impl Net {
 
     fn wakes(&self) -> impl Iterator<Item = (Option<Instant>, usize)> {
         let up = self.nodes.iter().enumerate().filter(|(_, n)| n.up);
-        up.map(|(who, n)| (n.ring.next_deadline(), who))
+        up.map(|(who, n)| (n.topology.next_deadline(), who))
     }
 
     fn happen(&mut self, event: Event) {
@@ -215,12 +215,12 @@ impl Net {
         }
     }
 
-    pub(super) fn handle(&mut self, at: usize, of: usize) -> Peer {
+    pub(crate) fn handle(&mut self, at: usize, of: usize) -> Peer {
         let id = self.nodes[of].id;
         self.nodes[at].table.intern(id)
     }
 
-    pub(super) fn index(&self, at: usize, peer: Peer) -> usize {
+    pub(crate) fn index(&self, at: usize, peer: Peer) -> usize {
         self.find(at, peer).unwrap()
     }
 
@@ -229,7 +229,7 @@ impl Net {
         self.nodes.iter().position(|n| n.id == id)
     }
 
-    pub(super) fn link(&mut self, a: usize, b: usize) {
+    pub(crate) fn link(&mut self, a: usize, b: usize) {
         if a == b || !self.nodes[a].up || !self.nodes[b].up || !self.links.insert(pair(a, b)) {
             return;
         }
@@ -240,7 +240,7 @@ impl Net {
         }
     }
 
-    pub(super) fn unlink(&mut self, a: usize, b: usize) {
+    pub(crate) fn unlink(&mut self, a: usize, b: usize) {
         if !self.links.remove(&pair(a, b)) {
             return;
         }
@@ -266,7 +266,7 @@ impl Net {
     }
 
     /// Changes what every member of the same group believes.
-    pub(super) fn set_state(&mut self, who: usize, state: State) {
+    pub(crate) fn set_state(&mut self, who: usize, state: State) {
         self.nodes[who].state = state;
         self.nodes[who].version += 1;
         let group = self.nodes[who].group;
@@ -277,7 +277,7 @@ impl Net {
         }
     }
 
-    pub(super) fn is_member(&self, who: usize) -> bool {
+    pub(crate) fn is_member(&self, who: usize) -> bool {
         self.nodes[who].up && self.nodes[who].state.is_live()
     }
 
@@ -306,11 +306,11 @@ impl Net {
     }
 
     /// A node that died comes back with its id and nick, and asks `contact`.
-    pub(super) fn restart(&mut self, who: usize, contact: usize, ring: Box<dyn Topology>) {
+    pub(crate) fn restart(&mut self, who: usize, contact: usize, topology: Box<dyn Topology>) {
         let group = self.nodes.len() + who;
         let node = &mut self.nodes[who];
         node.up = true;
-        node.ring = ring;
+        node.topology = topology;
         node.table = PeerTable::new(node.id);
         node.table.get_mut(Peer::ME).addrs = vec![addr(node.id)];
         node.knows.clear();
@@ -320,7 +320,7 @@ impl Net {
     }
 
     /// Two groups become one: everybody learns of everybody.
-    pub(super) fn merge(&mut self, a: usize, b: usize) {
+    pub(crate) fn merge(&mut self, a: usize, b: usize) {
         let (into, from) = (self.nodes[a].group, self.nodes[b].group);
         for node in self.nodes.iter_mut().filter(|n| n.group == from) {
             node.group = into;
@@ -339,15 +339,15 @@ impl Net {
     }
 
     /// Where a node sends a parcel: payloads, and announcements.
-    pub(super) fn routed(&mut self, who: usize, route: Input<'_>) -> (Vec<usize>, Vec<usize>) {
+    pub(crate) fn routed(&mut self, who: usize, route: Input<'_>) -> (Vec<usize>, Vec<usize>) {
         self.eager.clear();
         self.lazy.clear();
         self.input(who, route);
         (std::mem::take(&mut self.eager), std::mem::take(&mut self.lazy))
     }
 
-    pub(super) fn input(&mut self, who: usize, input: Input<'_>) {
-        self.call(who, |ring, cx| ring.on_input(cx, input));
+    pub(crate) fn input(&mut self, who: usize, input: Input<'_>) {
+        self.call(who, |t, cx| t.on_input(cx, input));
     }
 
     fn call(&mut self, who: usize, f: impl FnOnce(&mut dyn Topology, &mut Ctx<'_>)) {
@@ -358,7 +358,7 @@ impl Net {
         let node = &mut self.nodes[who];
         let mut cx =
             Ctx { now: self.now, rng: &mut node.rng, peers: &node.table, auth: &NoAuth, out: &mut out };
-        f(&mut *node.ring, &mut cx);
+        f(&mut *node.topology, &mut cx);
         let acts: Vec<Act> = out.drain().collect();
         for act in acts {
             self.act(who, act);
@@ -424,7 +424,7 @@ impl Net {
     }
 }
 
-pub(super) fn id(place: u8) -> PeerId {
+pub(crate) fn id(place: u8) -> PeerId {
     PeerId([place; 32])
 }
 
@@ -432,6 +432,6 @@ fn addr(id: PeerId) -> Arc<str> {
     Arc::from(format!("memory://{id:?}"))
 }
 
-pub(super) fn pair(a: usize, b: usize) -> (usize, usize) {
+pub(crate) fn pair(a: usize, b: usize) -> (usize, usize) {
     (a.min(b), a.max(b))
 }
