@@ -54,7 +54,7 @@ fn copied_groups_go_on_as_replayed_ones_do() {
     let latency = Latency::Uniform(Duration::from_millis(2), Duration::from_millis(40));
     let network = Network { latency, ..Network::default() };
     let sim = SimConfig { network, ..SimConfig::default() };
-    for group in [Group::Ring(Some(1)), Group::Mesh, Group::Star(Routing::Direct)] {
+    for group in [Group::Ring(Some(1)), Group::Mesh(None), Group::Star(Routing::Direct)] {
         let settle = Duration::from_secs(3);
         let settled = vec![trace as Invariant];
         let explorer = Explorer { sim: sim.clone(), start: 3, settle, settled, ..group.explorer(300) };

@@ -18,7 +18,7 @@ fn talk_at(place: &Place, profile: &str, n: usize, shape: Shape) {
         assert!(member.types(lines.as_bytes()));
     }
     let peers: Vec<String> = all.iter().map(Running::peer).collect();
-    for member in all {
+    for member in &all {
         let me = member.peer();
         member.until("all that was said", |state| {
             let others = peers.iter().filter(|p| **p != me);

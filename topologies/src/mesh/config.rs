@@ -178,7 +178,6 @@ mod tests {
         assert_eq!(Config::default().check(), Ok(()));
         let sparse = Config { degree: Degree::Of(2), ..Config::default() };
         assert_eq!(sparse.check().unwrap_err().to_string(), "degree: 2 is not within 3 to 64");
-        assert_eq!(sparse.shape(), Shape::Active(3));
         assert_eq!(Config { passive: 1, ..sparse }.check().unwrap_err().key, "degree");
         assert_eq!(Config { passive: 1, ..Config::default() }.check().unwrap_err().key, "passive");
         assert_eq!(
