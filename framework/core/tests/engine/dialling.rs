@@ -245,7 +245,7 @@ fn newcomers_that_met_do_not_wait_for_each_other() {
     net.input(both[0], Input::Join(vec!["test://1".into()]));
     net.input(both[1], Input::Join(vec!["test://9".into()]));
     net.run(secs(4));
-    both.map(|newcomer| net.input(newcomer, Input::Found));
+    both.into_iter().for_each(|newcomer| net.input(newcomer, Input::Found));
     net.run(secs(10));
     assert_eq!((net.state(0, 1), net.state(1, 0)), (State::Alive, State::Alive));
 }
