@@ -185,7 +185,9 @@ impl Mesh {
         self.active.met.insert(peer, cx.now);
         self.seeking.pardon(&cx.peers.id(peer));
         let share = self.degree() as f64 / self.live.len().max(1) as f64;
-        if !self.active.contains(peer) && cx.rng.chance(share) {
+        // Whose link is up speaks for itself: where only neighbours are known, that is how they come into sight.
+        let of_others = !self.active.contains(peer) && !self.linked.contains(&peer);
+        if of_others && cx.rng.chance(share) {
             self.meet(cx, peer);
         }
         if self.active.len() == 0 {

@@ -1,9 +1,9 @@
 //! Parts of a group that have lost each other without anybody noticing.
 //!
 //! A few members can fill each other's views and so cut themselves off, all of them alive and each still in everybody's
-//! roster. So the live member with the lowest id counts, every `KEEP` carries the lowest id heard of and its count, and
-//! news of it are passed on at once. Whoever knows of a lower live member than it hears of, for a while, asks that one to
-//! make room.
+//! roster. So the member with the lowest id counts: every `KEEP` carries the lowest id heard of and its count, news of it
+//! are passed on at once, and whoever hears of a lower one counts no more. Whoever knows of a lower live member than it
+//! hears of, for a while, asks that one to make room.
 
 use core::time::Duration;
 
@@ -38,10 +38,10 @@ impl Mesh {
         Msg::Keep { lowest, count }
     }
 
-    /// The lowest live member counts.
+    /// Counts, unless a lower member is near or was heard of.
     pub(super) fn count(&mut self, cx: &Ctx<'_>) {
         let me = cx.me();
-        let is_lowest = self.live.iter().all(|&peer| me < cx.peers.id(peer));
+        let is_lowest = self.near().all(|peer| me < cx.peers.id(peer));
         if is_lowest && self.beacon(cx.now).is_none_or(|(id, _)| me <= id) {
             let start = cx.peers.get(Peer::ME).incarnation.0;
             let count = self.beacon.heard.filter(|h| h.0 == me).map_or(start, |h| h.1 + 1);
