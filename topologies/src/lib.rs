@@ -9,5 +9,4 @@ pub mod leader_star;
 pub mod mesh;
 #[cfg(test)]
 mod net;
-mod option;
 pub mod ring;

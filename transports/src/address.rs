@@ -2,8 +2,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
-use crate::option::BadOption;
 use tertulia::link::{Locator, TransportCode, TransportError};
+use tertulia_core::option::BadOption;
 
 /// The socket addresses of a locator, at least one.
 pub(crate) async fn resolve(

@@ -11,6 +11,5 @@
 
 mod address;
 pub mod memory;
-mod option;
 pub mod tcp;
 pub mod udp;

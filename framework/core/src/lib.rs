@@ -13,7 +13,7 @@
 //! | [`auth`] | the seam for digests, signatures and sealing |
 //! | [`ballot`] | who stood in an election, and the proof of who won it |
 //! | [`engine`] | delivery, roster, failure detector, dialling, joining |
-//! | [`config`], [`units`] | settings, and how durations and sizes are written |
+//! | [`config`], [`option`], [`units`] | settings, ranges, and how durations and sizes are written |
 //! | [`time`], [`rng`], [`wire`] | a point in time, seeded draws, bounded reading and writing |
 
 pub mod auth;
@@ -23,6 +23,7 @@ pub mod engine;
 pub mod frame;
 pub mod id;
 pub mod message;
+pub mod option;
 pub mod parcel;
 pub mod peers;
 pub mod rng;

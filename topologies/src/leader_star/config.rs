@@ -1,10 +1,10 @@
 //! Settings of the star: the options of the profile's table `topology`.
 
 use serde::{Deserialize, Serialize};
+use tertulia_core::option::{BadOption, within};
 use tertulia_core::units::Span;
 
 use crate::election::{self, Rule};
-use crate::option::{BadOption, within};
 
 /// How parcels travel.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -19,8 +19,8 @@ use tertulia_core::peers::PeerTable;
 use tertulia_core::time::{Instant, earliest};
 use tertulia_core::topology::{Ctx, Input, Needs, Order, Topology, View};
 
-pub use crate::option::BadOption;
 pub use config::{Config, ElectionConfig, Routing};
+pub use tertulia_core::option::BadOption;
 
 use crate::election::Election;
 use messages::Msg;

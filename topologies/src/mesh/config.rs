@@ -5,9 +5,8 @@ use core::fmt;
 use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use tertulia_core::option::{BadOption, within};
 use tertulia_core::units::Span;
-
-use crate::option::{BadOption, within};
 
 /// The fewest neighbours that hold a random mesh together.
 pub const DEGREE_MIN: u8 = 3;

@@ -24,8 +24,8 @@ use tertulia_core::peers::PeerTable;
 use tertulia_core::time::{Instant, earliest};
 use tertulia_core::topology::{Ctx, Input, Needs, Topology, View};
 
-pub use crate::option::BadOption;
 pub use config::{Choice, Config, DEGREE_MAX, DEGREE_MIN, Degree, Planted};
+pub use tertulia_core::option::BadOption;
 
 use messages::Msg;
 use state::{Mesh, Phase};

@@ -3,11 +3,11 @@
 use core::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize};
+use tertulia_core::option::{BadOption, within};
 use tertulia_core::units::Span;
 
 use super::planted::Planted;
 use super::{KIND, KIND_REDUNDANT};
-use crate::option::{BadOption, within};
 
 /// Live successors that a member keeps links to at most.
 pub const SUCCESSORS_MAX: u8 = 16;

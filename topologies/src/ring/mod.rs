@@ -24,9 +24,9 @@ use tertulia_core::peers::PeerTable;
 use tertulia_core::time::{Instant, earliest};
 use tertulia_core::topology::{Ctx, Input, Needs, Topology, View};
 
-pub use crate::option::BadOption;
 pub use config::{Config, RedundantConfig, SUCCESSORS_MAX, Settings};
 pub use planted::Planted;
+pub use tertulia_core::option::BadOption;
 
 use messages::{Code, Letter, Msg};
 use state::{Phase, Ring};

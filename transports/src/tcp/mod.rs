@@ -12,7 +12,7 @@ use tertulia::link::stream::{StreamRx, StreamTx};
 use tertulia::link::{Caps, Listener, Locator, RawLink, Transport, TransportError};
 use tokio::net::{TcpListener, TcpStream};
 
-pub use crate::option::BadOption;
+pub use tertulia_core::option::BadOption;
 
 use crate::address::{check_advertise, check_dial, dialable, locator, resolve};
 

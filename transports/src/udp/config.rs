@@ -1,11 +1,11 @@
 //! Options of this transport.
 
 use serde::{Deserialize, Serialize};
+use tertulia_core::option::{BadOption, within};
 use tertulia_core::units::Size;
 
 use super::KIND;
 use crate::address::check_advertise;
-use crate::option::BadOption;
 
 /// Options of this transport.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,17 +30,9 @@ impl Config {
     /// The length of datagrams, once all options are in range.
     pub(super) fn check(&self) -> Result<u16, BadOption> {
         check_advertise(KIND, self.advertise.as_deref())?;
-        if self.resend > 20 {
-            return Err(BadOption {
-                key: "resend",
-                reason: format!("{} is not within 0 to 20", self.resend),
-            });
-        }
-        let size = u16::try_from(self.datagram.0).ok().filter(|size| (508..=65_000).contains(size));
-        size.ok_or_else(|| BadOption {
-            key: "datagram",
-            reason: format!("{} bytes are not within 508B to 65000B", self.datagram.0),
-        })
+        within("resend", self.resend, 0, 20)?;
+        within("datagram", self.datagram, Size(508), Size(65_000))?;
+        Ok(u16::try_from(self.datagram.0).unwrap_or(u16::MAX))
     }
 }
 
@@ -53,10 +45,7 @@ mod tests {
         assert_eq!(Config::default().check(), Ok(1200));
         let of = |datagram, resend| Config { datagram: Size(datagram), resend, advertise: None }.check();
         assert_eq!(of(507, 5).unwrap_err().key, "datagram");
-        assert_eq!(
-            of(65_001, 5).unwrap_err().to_string(),
-            "datagram: 65001 bytes are not within 508B to 65000B"
-        );
+        assert_eq!(of(65_001, 5).unwrap_err().to_string(), "datagram: 65001B is not within 508B to 65000B");
         assert_eq!(of(1 << 32, 5).unwrap_err().key, "datagram");
         assert_eq!(of(1200, 21).unwrap_err().key, "resend");
         let known_as = |text: &str| Config { advertise: Some(text.into()), ..Config::default() }.check();

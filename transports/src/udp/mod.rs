@@ -21,10 +21,10 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
 
 use crate::address::{check_dial, dialable, resolve};
-pub use crate::option::BadOption;
 pub use config::Config;
 use endpoint::{Answer, Endpoint, Way};
 use link::Link;
+pub use tertulia_core::option::BadOption;
 
 /// The name of this transport in profiles, and its scheme.
 pub const KIND: &str = "udp";

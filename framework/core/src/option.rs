@@ -1,4 +1,4 @@
-//! What the options of all plug-ins share: ranges, and what is told when one is left.
+//! What the options of all plug-ins share: ranges, and what is told when one is outside.
 
 use core::fmt;
 
@@ -19,8 +19,11 @@ impl fmt::Display for BadOption {
 
 impl core::error::Error for BadOption {}
 
-/// Refuses a value outside its range.
-pub(crate) fn within<T: Copy + PartialOrd + fmt::Display>(
+/// Looks whether a value is within its range.
+///
+/// # Errors
+/// When it is not; the reason names the range.
+pub fn within<T: Copy + PartialOrd + fmt::Display>(
     key: &'static str,
     value: T,
     least: T,
