@@ -18,7 +18,7 @@ impl Mesh {
             (Shape::Full, None, None) => self.near().for_each(|peer| cx.out.eager(peer)),
             (Shape::Full, None, Some(_)) if novelty == Novelty::New => self.announce_around(cx, parcel),
             (Shape::Pick(_) | Shape::Active(_), None, _) => {
-                self.route_along_tree(cx, parcel.origin, from, novelty)
+                self.route_along_tree(cx, parcel.origin, from, novelty);
             }
             _ => {}
         }

@@ -35,9 +35,9 @@ fn who_goes_is_replaced_at_once() {
         let mut net = settled(12, config);
         for (n, who) in [3, 0, 7, 5].into_iter().enumerate() {
             if n % 2 == 0 {
-                net.leave(who)
+                net.leave(who);
             } else {
-                net.crash(who)
+                net.crash(who);
             }
             net.run(Duration::from_secs(1));
             assert_eq!(net.mesh_fault(config), None, "{config:?} without {who}");
