@@ -12,6 +12,8 @@
 mod fixed;
 mod local;
 mod runtime;
+pub mod seeds;
+pub mod service;
 
 use std::fmt;
 
@@ -24,6 +26,8 @@ use crate::link::Locator;
 pub use fixed::{Fixed, FixedConfig};
 pub use local::{Local, LocalConfig};
 pub use runtime::runtime_dir;
+pub use seeds::{Seeds, SeedsConfig};
+use service::{Access, Service};
 
 /// Names of the discoveries here.
 pub mod kind {
@@ -31,6 +35,8 @@ pub mod kind {
     pub const STATIC: &str = "static";
     /// Members of one machine, the default.
     pub const LOCAL: &str = "local";
+    /// Seed nodes that keep the list of members.
+    pub const SEEDS: &str = "seeds";
 }
 
 /// A service that cannot be asked.
@@ -100,6 +106,14 @@ pub trait Discovery: Send + Sync {
         true
     }
 
+    /// What it takes to ask services, told before anything is asked. Whoever asks none has no use for it.
+    fn attach(&self, _: Access) {}
+
+    /// The services that somebody has to run for this to work, as far as they are this group's own.
+    fn services(&self) -> Vec<Box<dyn Service>> {
+        Vec::new()
+    }
+
     /// Where members can be reached, this one excepted. Some may be gone: try one after the other.
     ///
     /// # Errors
@@ -112,6 +126,9 @@ pub trait Discovery: Send + Sync {
     /// # Errors
     /// When the service cannot be told.
     async fn announce(&self, me: &Announcement) -> Result<(), DiscoveryError>;
+
+    /// Tells that a member was declared dead, to whoever keeps lists. Best effort.
+    async fn report(&self, _: &PeerId) {}
 
     /// Makes this member unfindable again.
     async fn withdraw(&self);

@@ -10,7 +10,9 @@ use tertulia_core::topology::Topology;
 use super::seam::{RegistryError, Seam};
 use crate::codec::{self, Codec, Json, Postcard};
 use crate::crypto::{noise, plain};
-use crate::discovery::{self, Discovery, Fixed, FixedConfig, Local, LocalConfig, runtime_dir};
+use crate::discovery::{
+    self, Discovery, Fixed, FixedConfig, Local, LocalConfig, Seeds, SeedsConfig, runtime_dir,
+};
 use crate::link::{Crypto, CryptoCheck, Locator, Transport};
 use crate::profile::{Profile, ProfileError};
 use crate::store::{self, FileStore, MemoryStore, Store, StorePlace, data_home};
@@ -160,7 +162,7 @@ impl Registry {
 }
 
 /// A registry of what the framework itself brings: crypto `noise` and `plain`, codecs `postcard` and `json`, discovery
-/// `static` and `local`, stores `file` and `memory`. Topologies and transports come from their own crates.
+/// `static`, `local` and `seeds`, stores `file` and `memory`. Topologies and transports come from their own crates.
 ///
 /// # Errors
 /// None, as long as the names here differ.
@@ -180,6 +182,9 @@ pub fn built_in() -> Result<Registry, RegistryError> {
         })?
         .add(discovery::kind::LOCAL, LocalConfig::default(), |_, at| {
             ok::<Arc<dyn Discovery>>(Arc::new(Local::new(&at.runtime, &at.group)))
+        })?
+        .add(discovery::kind::SEEDS, SeedsConfig::default(), |c: SeedsConfig, at| {
+            Seeds::build(c, &at.transport).map(|d| d as Arc<dyn Discovery>)
         })?;
     all.store
         .add(store::kind::FILE, NoOptions {}, |_, at| {

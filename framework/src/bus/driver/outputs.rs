@@ -1,6 +1,7 @@
 //! What the engine wants done.
 
 use tertulia_core::engine::api::{Delivered, Event, Input, Output};
+use tertulia_core::id::PeerId;
 
 use super::startup::{Entry, Finding, announce, direct, seek};
 use super::tasks::{Ended, Job};
@@ -86,9 +87,12 @@ impl Driver {
             Event::Refused { code, reason, .. } => {
                 self.refusal = Some(Outcome::Refused { code, reason: reason.clone() });
             }
+            Event::Dead(who, _) => {
+                self.changed = true;
+                self.report(who.peer);
+            }
             Event::Joined(_)
             | Event::Left(..)
-            | Event::Dead(..)
             | Event::Recovered(..)
             | Event::Neighbours(_) => {
                 self.changed = true;
@@ -132,6 +136,16 @@ impl Driver {
                 self.founding = founding;
                 self.tell(input);
             }
+        }
+    }
+
+    /// Tells discovery that a member is dead.
+    fn report(&mut self, dead: PeerId) {
+        if let Some(discovery) = self.discovery.clone() {
+            self.tasks.start(Job::Seek, async move {
+                discovery.report(&dead).await;
+                Ended::Other
+            });
         }
     }
 
