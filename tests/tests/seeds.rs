@@ -57,8 +57,11 @@ async fn hears(inbox: &mut Subscription, others: usize, n: usize) {
 async fn sixteen_that_start_together_become_one_group_and_hear_all_gossip() {
     let mut seeds = Nursery::start(&group(Suite::Noise), 4, NEVER).await;
     let mut members = together(&seeds, 16).await;
-    let registered = seeds.now().iter().filter(|n| matches!(n, News::Registered { .. })).count();
-    assert_eq!(registered, 16 * 3, "each with n/2+1 of the four");
+    // Each with n/2+1 of the four.
+    for _ in 0..16 * 3 {
+        seeds.news("a registration", |n| matches!(n, News::Registered { .. }).then_some(())).await;
+    }
+    assert!(seeds.now().is_empty(), "nothing else happened");
     for i in 0..10 {
         for (member, _) in &members {
             member.node.publish(&Room::default(), 1, format!("gossip {i}").as_bytes()).await.unwrap();
@@ -113,6 +116,9 @@ async fn what_seeds_know_outlives_them_and_a_group_needs_none() {
     let mut inbox = builder.subscribe(Filter::all());
     let eva = start(builder).await;
     acquainted(&ana.node, 2).await;
+    for _ in 0..2 * 2 {
+        seeds.news("a registration", |n| matches!(n, News::Registered { .. }).then_some(())).await;
+    }
     for i in 0..3 {
         seeds.stop(i).await;
     }
@@ -143,6 +149,10 @@ async fn the_dead_are_taken_off_and_nobody_else() {
     let leo = elsewhere.spawn(start(seeds.member("leo"))).await.unwrap();
     acquainted(&ana.node, 3).await;
     let dead = leo.node.id();
+    let told = |n: &News| matches!(n, News::Registered { peer, .. } if *peer == dead).then_some(());
+    for _ in 0..2 {
+        seeds.news("its registration", told).await;
+    }
     elsewhere.shutdown_background();
     event(&mut ana.events, "the death", |e| matches!(e, Event::Dead(who, _) if who.peer == dead).then_some(()))
         .await;
