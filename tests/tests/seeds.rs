@@ -154,8 +154,10 @@ async fn the_dead_are_taken_off_and_nobody_else() {
         seeds.news("its registration", told).await;
     }
     elsewhere.shutdown_background();
-    event(&mut ana.events, "the death", |e| matches!(e, Event::Dead(who, _) if who.peer == dead).then_some(()))
-        .await;
+    event(&mut ana.events, "the death", |e| {
+        matches!(e, Event::Dead(who, _) if who.peer == dead).then_some(())
+    })
+    .await;
     for _ in 0..2 {
         let why = seeds
             .news("the dead off the list", |n| match n {

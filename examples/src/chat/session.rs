@@ -12,6 +12,7 @@ use tertulia_core::id::{MessageId, PeerId};
 use tertulia_core::message::{LOBBY, Room};
 use tokio::sync::mpsc;
 
+use super::beside::{Act, Beside, Heard, Now};
 use super::input::{TooLong, Typed};
 use super::line::Line;
 use super::output::Output;
@@ -52,6 +53,11 @@ pub(super) struct Session {
     leaving: bool,
     /// A signal has asked to leave.
     signalled: bool,
+    /// Nothing more will be typed.
+    ended: bool,
+    /// What the program does beside, and when it began.
+    beside: Box<dyn Beside>,
+    start: tokio::time::Instant,
 }
 
 impl Session {
@@ -82,7 +88,17 @@ impl Session {
             ready: false,
             leaving: false,
             signalled: false,
+            ended: false,
+            beside: Box::new(()),
+            start: tokio::time::Instant::now(),
         }
+    }
+
+    /// The same, with what the program does beside.
+    #[must_use]
+    pub(super) fn beside(mut self, beside: Box<dyn Beside>) -> Self {
+        self.beside = beside;
+        self
     }
 
     /// Goes on until the node is over, and all is told that somebody reads.
@@ -93,8 +109,16 @@ impl Session {
         loop {
             // While nobody takes what is told there is no more of it; signals and the end are looked at all the same.
             let tells = !self.output.is_full();
-            let reads =
-                tells && self.ready && !self.leaving && self.publishing.is_none() && self.sent.open() < OPEN;
+            let reads = tells
+                && self.ready
+                && !(self.leaving || self.ended)
+                && self.publishing.is_none()
+                && self.sent.open() < OPEN;
+            if self.ended && !self.beside.is_busy() {
+                self.leave();
+            }
+            let deadline = self.beside.next_deadline().filter(|_| tells && !self.leaving);
+            let deadline = deadline.map(|at| self.start + at.since(tertulia_core::time::Instant::ZERO));
             let publishing = self.publishing.is_some();
             tokio::select! {
                 biased;
@@ -110,7 +134,7 @@ impl Session {
                 (text, accepted) = accepted(&mut self.publishing), if publishing => self.accepted(&text, accepted),
                 fed = self.feed.next(), if tells => match fed {
                     Some(fed) => {
-                        self.fed(fed);
+                        self.fed(fed).await;
                         // However much there is to tell: a line that was typed has its turn as well.
                         if reads && let Ok(line) = self.lines.try_recv() {
                             self.line(line).await;
@@ -120,8 +144,9 @@ impl Session {
                 },
                 line = self.lines.recv(), if reads => match line {
                     Some(line) => self.line(line).await,
-                    None => self.leave(),
+                    None => self.ended = true,
                 },
+                () = reached(deadline), if deadline.is_some() => self.alongside(|beside, now| beside.on_deadline(now)).await,
                 () = self.output.flush(), if self.output.has_pending() => {
                     if self.output.is_closed() {
                         // Nobody reads what is told: there is no more reason to stay.
@@ -247,21 +272,57 @@ impl Session {
         }
     }
 
-    fn fed(&mut self, fed: Fed) {
+    /// Lets the program's other part act, and does what it wants.
+    async fn alongside(&mut self, act: impl FnOnce(&mut dyn Beside, Now) -> Vec<Act>) {
+        let at = tertulia_core::time::Instant::ZERO + self.start.elapsed();
+        let ms = std::time::UNIX_EPOCH.elapsed().map_or(0, |passed| passed.as_millis());
+        let now = Now { at, ms: u64::try_from(ms).unwrap_or(u64::MAX) };
+        for act in act(&mut *self.beside, now) {
+            let lobby = Room::default();
+            let done = match act {
+                Act::Tell(told) => {
+                    self.output.tell(&told);
+                    continue;
+                }
+                Act::Report(peer) => {
+                    self.node.report(peer).await;
+                    continue;
+                }
+                Act::Publish { kind, text } => self.node.try_publish(&lobby, kind, text.as_bytes()),
+                Act::Send { to, kind, text } => self.node.try_send(to, &lobby, kind, text.as_bytes()),
+            };
+            match done {
+                // Whoever is gone meanwhile needs nothing any more.
+                Ok(_) | Err(PublishError::NoSuchMember | PublishError::Left) => {}
+                Err(error) => self.error("not-sent", &error.to_string(), "it was not sent"),
+            }
+        }
+    }
+
+    async fn fed(&mut self, fed: Fed) {
         match fed {
-            Fed::Batch(batch) => self.messages(&batch),
-            Fed::Notice(Notice::Event(event)) => self.event(&event),
+            Fed::Batch(batch) => self.messages(&batch).await,
+            Fed::Notice(Notice::Event(event)) => {
+                self.event(&event);
+                self.alongside(|beside, now| beside.on_event(now, &event)).await;
+            }
             Fed::Notice(Notice::Lagged(n)) => {
                 self.error("lagged", &format!("{n} events are missing here"), "read the output faster");
             }
         }
     }
 
-    fn messages(&mut self, batch: &Batch) {
-        for message in batch.messages().filter(|m| m.kind == TEXT) {
-            let told = Told::message(batch, &message);
-            self.output.tell(&told);
-            self.show(told);
+    async fn messages(&mut self, batch: &Batch) {
+        for message in batch.messages() {
+            if message.kind == TEXT {
+                let told = Told::message(batch, &message);
+                self.output.tell(&told);
+                self.show(told);
+                continue;
+            }
+            let (from, nick, hops) = (batch.origin(), batch.nick(), batch.hops());
+            let heard = Heard { from, nick, hops, kind: message.kind, payload: &message.payload };
+            self.alongside(|beside, now| beside.on_message(now, &heard)).await;
         }
     }
 
@@ -303,6 +364,14 @@ impl Session {
             let Some((bytes, _)) = self.shown.pop_front() else { break };
             self.shown_bytes -= bytes;
         }
+    }
+}
+
+/// Waits until then, or for ever.
+async fn reached(deadline: Option<tokio::time::Instant>) {
+    match deadline {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
     }
 }
 

@@ -291,13 +291,8 @@ impl Builder {
         let keeper = tokio::spawn(book::keep(self.store.clone(), changes));
         let store = self.store;
         let epoch = u64::from(self.epoch);
-        let params = HandshakeParams {
-            identity: kept.identity,
-            group,
-            incarnation,
-            epoch,
-            admit: admit_epoch(epoch),
-        };
+        let params =
+            HandshakeParams { identity: kept.identity, group, incarnation, epoch, admit: admit_epoch(epoch) };
         if let Some(discovery) = &self.discovery {
             discovery.attach(Access::new(transport.clone(), crypto.clone(), params.clone()));
         }

@@ -91,10 +91,7 @@ impl Driver {
                 self.changed = true;
                 self.report(who.peer);
             }
-            Event::Joined(_)
-            | Event::Left(..)
-            | Event::Recovered(..)
-            | Event::Neighbours(_) => {
+            Event::Joined(_) | Event::Left(..) | Event::Recovered(..) | Event::Neighbours(_) => {
                 self.changed = true;
             }
             _ => {}
@@ -140,7 +137,7 @@ impl Driver {
     }
 
     /// Tells discovery that a member is dead.
-    fn report(&mut self, dead: PeerId) {
+    pub(super) fn report(&mut self, dead: PeerId) {
         if let Some(discovery) = self.discovery.clone() {
             self.tasks.start(Job::Seek, async move {
                 discovery.report(&dead).await;

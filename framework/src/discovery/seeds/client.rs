@@ -305,7 +305,10 @@ async fn ask(access: Access, at: Locator, request: Request) -> Result<Answer, Se
 }
 
 /// Asks all of these at the same time.
-async fn each<F>(seeds: Vec<Locator>, ask: impl Fn(Locator) -> F) -> Vec<(Locator, Result<Answer, ServiceError>)>
+async fn each<F>(
+    seeds: Vec<Locator>,
+    ask: impl Fn(Locator) -> F,
+) -> Vec<(Locator, Result<Answer, ServiceError>)>
 where
     F: Future<Output = Result<Answer, ServiceError>> + Send + 'static,
 {
