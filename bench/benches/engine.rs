@@ -21,15 +21,17 @@ const SIZE: usize = 64;
 const RUN: u64 = 256;
 
 fn plain_ring() -> Box<dyn Topology> {
-    ring::build(ring::Config::default())
+    ring::build(ring::Config::default()).expect("defaults")
 }
 
 fn redundant_ring() -> Box<dyn Topology> {
     ring::build(ring::RedundantConfig { successors: 4, ..ring::RedundantConfig::default() })
+        .expect("in range")
 }
 
 fn leader_star() -> Box<dyn Topology> {
-    leader_star::build(&leader_star::Config { routing: Routing::Leader, ..leader_star::Config::default() })
+    leader_star::build(leader_star::Config { routing: Routing::Leader, ..leader_star::Config::default() })
+        .expect("in range")
 }
 
 fn full_mesh() -> Box<dyn Topology> {

@@ -12,8 +12,8 @@ use bytes::{Bytes, BytesMut};
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput};
 use tertulia::crypto::{GroupKey, GroupSecret, Identity, noise, plain};
 use tertulia::link::{
-    Caps, Crypto, Handshake, HandshakeParams, LaneLimits, Lanes, RecordReader, RecordWriter, Role, Session,
-    Step, TxBatch, admit_epoch,
+    Caps, Crypto, Handshake, HandshakeParams, Lanes, RecordReader, RecordWriter, Role, Session, Step,
+    TxBatch, admit_epoch,
 };
 use tertulia_core::frame::{Frame, FrameKind, Lane};
 use tertulia_core::id::Incarnation;
@@ -60,7 +60,7 @@ impl Tx {
     fn new(session: Session, size: usize) -> Self {
         Tx {
             writer: RecordWriter::new(session.sealer, &Caps::STREAM).expect("a stream"),
-            lanes: Lanes::new(LaneLimits::default()),
+            lanes: Lanes::default(),
             batch: TxBatch::new(TxBatch::USUAL),
             frame: Frame::new(FrameKind::Data, Bytes::from(vec![7; size])),
         }
@@ -68,7 +68,7 @@ impl Tx {
 
     /// Puts the frame into the batch as one record.
     fn seal(&mut self) {
-        self.lanes.push(Lane::Data, self.frame.clone()).expect("an empty lane has room");
+        self.lanes.push(Lane::Data, self.frame.clone());
         self.writer.fill(&mut self.lanes, &mut self.batch).expect("a record");
     }
 }

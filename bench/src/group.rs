@@ -32,16 +32,16 @@ pub struct Shape {
 impl Shape {
     fn topology(&self) -> Result<Box<dyn Topology>, Failure> {
         match self.topology.as_str() {
-            ring::KIND => Ok(ring::build(ring::Config::default())),
-            ring::KIND_REDUNDANT => Ok(ring::build(ring::RedundantConfig::default())),
-            leader_star::KIND => Ok(leader_star::build(&leader_star::Config::default())),
+            ring::KIND => Ok(ring::build(ring::Config::default())?),
+            ring::KIND_REDUNDANT => Ok(ring::build(ring::RedundantConfig::default())?),
+            leader_star::KIND => Ok(leader_star::build(leader_star::Config::default())?),
             other => Err(format!("no topology `{other}`: ring, redundant-ring or leader-star").into()),
         }
     }
 
     fn transport(&self, hub: &memory::Hub) -> Result<(Arc<dyn Transport>, &'static str), Failure> {
         match self.transport.as_str() {
-            tcp::KIND => Ok((tcp::build(&tcp::Config::default()), "tcp://127.0.0.1:0")),
+            tcp::KIND => Ok((tcp::build(&tcp::Config::default())?, "tcp://127.0.0.1:0")),
             memory::KIND => Ok((memory::build(&memory::Config::default(), hub), "memory://")),
             udp::KIND => Ok((udp::build(&udp::Config::default())?, "udp://127.0.0.1:0")),
             other => Err(format!("no transport `{other}`: tcp, udp or memory").into()),

@@ -1,4 +1,4 @@
-//! Groups of members in one process, over TCP or UDP on loopback.
+//! Groups of members in one process, over memory, or over TCP or UDP on loopback.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use tertulia_core::engine::api::Event;
 use tertulia_core::topology::Topology;
 use tertulia_topologies::leader_star::{self, Routing};
 use tertulia_topologies::ring;
-use tertulia_transports::{tcp, udp};
+use tertulia_transports::{memory, tcp, udp};
 
 use crate::behind::Behind;
 use crate::lossy::{Faults, Lossy};
@@ -38,12 +38,26 @@ pub enum Shape {
 }
 
 /// What links run over.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum Wire {
+    /// `memory`, between all that share a hub.
+    Memory(memory::Hub),
     /// `tcp`.
     Tcp,
     /// `udp`.
     Udp(udp::Config),
+}
+
+impl Wire {
+    /// Its name in profiles.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Wire::Memory(_) => memory::KIND,
+            Wire::Tcp => tcp::KIND,
+            Wire::Udp(_) => udp::KIND,
+        }
+    }
 }
 
 /// What the members of a group have in common.
@@ -100,17 +114,18 @@ impl Group {
 
     fn topology(&self) -> Box<dyn Topology> {
         match self.shape {
-            Shape::Ring => ring::build(ring::Config::default()),
-            Shape::RedundantRing => ring::build(ring::RedundantConfig::default()),
+            Shape::Ring => ring::build(ring::Config::default()).unwrap(),
+            Shape::RedundantRing => ring::build(ring::RedundantConfig::default()).unwrap(),
             Shape::LeaderStar(routing) => {
-                leader_star::build(&leader_star::Config { routing, ..leader_star::Config::default() })
+                leader_star::build(leader_star::Config { routing, ..leader_star::Config::default() }).unwrap()
             }
         }
     }
 
     pub(crate) fn transport(&self) -> Arc<dyn Transport> {
         match &self.wire {
-            Wire::Tcp => tcp::build(&tcp::Config::default()),
+            Wire::Memory(hub) => memory::build(&memory::Config::default(), hub),
+            Wire::Tcp => tcp::build(&tcp::Config::default()).unwrap(),
             Wire::Udp(config) => udp::build(config).unwrap(),
         }
     }
@@ -143,7 +158,10 @@ impl Group {
             .transport(transport)
             .crypto(self.crypto())
             .nick(nick)
-            .listen("127.0.0.1:0")
+            .listen(match self.wire {
+                Wire::Memory(_) => "memory://",
+                Wire::Tcp | Wire::Udp(_) => "127.0.0.1:0",
+            })
     }
 
     /// `n` members that all know each other.

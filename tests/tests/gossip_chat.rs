@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::net::TcpListener;
 
 use serde_json::Value;
-use tertulia_tests::program::ring::whole;
+use tertulia_tests::program::group::whole;
 use tertulia_tests::program::{Chat, Event, Place, Running, Signal};
 
 /// Peers, and gossip messages of each.

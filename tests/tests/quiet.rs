@@ -17,7 +17,7 @@ use tertulia_topologies::ring::{self, Settings};
 
 /// A ring that links each member with so many others on either side.
 fn ring_of(successors: u8) -> Box<dyn Topology> {
-    ring::build(Settings::<true> { successors, ..Settings::default() })
+    ring::build(Settings::<true> { successors, ..Settings::default() }).unwrap()
 }
 
 fn calm(latency: Duration) -> SimConfig {

@@ -1,11 +1,13 @@
 //! Members that find each other through seeds, over TCP.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tertulia::bus::{Filter, Subscription};
 use tertulia::discovery::Discovery;
 use tertulia::discovery::service::News;
+use tertulia::store::{MemoryStore, Store};
 use tertulia_core::engine::api::Event;
 use tertulia_core::id::PeerId;
 use tertulia_core::message::Room;
@@ -112,7 +114,8 @@ async fn a_seed_that_is_down_is_replaced_by_another() {
 async fn what_seeds_know_outlives_them_and_a_group_needs_none() {
     let mut seeds = Nursery::start(&group(Suite::Plain), 3, NEVER).await;
     let ana = start(seeds.member("ana")).await;
-    let builder = seeds.member("eva");
+    let kept: Arc<dyn Store> = Arc::new(MemoryStore::default());
+    let builder = seeds.member("eva").store(kept.clone());
     let mut inbox = builder.subscribe(Filter::all());
     let eva = start(builder).await;
     acquainted(&ana.node, 2).await;
@@ -126,13 +129,19 @@ async fn what_seeds_know_outlives_them_and_a_group_needs_none() {
     hears(&mut inbox, 1, 1).await;
     let why = seeds.stranger().lookup().await.unwrap_err().to_string();
     assert!(why.contains("0 of 3 answer"), "{why}");
+    // A member that comes back remembers the others.
+    let who = eva.node.id();
+    eva.node.leave().await;
+    let eva = start(seeds.member("eva").store(kept)).await;
+    assert_eq!(eva.node.id(), who);
+    acquainted(&eva.node, 2).await;
     for i in 0..3 {
         seeds.back(i).await;
     }
     // Nobody has told them anything since.
     let leo = start(seeds.member("leo")).await;
     acquainted(&leo.node, 3).await;
-    assert!(eva.node.addr().to_string().starts_with("tcp://"));
+    acquainted(&eva.node, 3).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use tertulia::crypto::{GroupKey, GroupSecret, Identity, noise, plain};
 use tertulia::link::{
-    Crypto, HandshakeParams, LaneLimits, Lanes, Link, RecordReader, RecordWriter, Role, RxBatch, Transport,
-    TxBatch, admit_epoch, establish,
+    Crypto, HandshakeParams, Lanes, Link, RecordReader, RecordWriter, Role, RxBatch, Transport, TxBatch,
+    admit_epoch, establish,
 };
 use tertulia_core::frame::{Frame, FrameKind, Lane};
 use tertulia_core::id::Incarnation;
@@ -33,7 +33,7 @@ async fn main() -> Result<(), Error> {
             ("plain", plain::build(&plain::Config::default())),
             ("noise", noise::build(&noise::Config::default())),
         ] {
-            let tcp = tcp::build(&tcp::Config::default());
+            let tcp = tcp::build(&tcp::Config::default())?;
             line(
                 size,
                 &format!("tcp {name}"),
@@ -124,11 +124,13 @@ async fn link(
     let writer = tokio::spawn(async move {
         let mut link = near;
         let mut records = RecordWriter::new(link.session.sealer, &caps)?;
-        let (mut lanes, mut batch) = (Lanes::new(LaneLimits::default()), TxBatch::new(TxBatch::USUAL));
+        let (mut lanes, mut batch) = (Lanes::default(), TxBatch::new(TxBatch::USUAL));
         let frame = Frame::new(FrameKind::Data, Bytes::from(vec![7; size - Frame::HEADER]));
         let start = Instant::now();
         while start.elapsed() < time {
-            while lanes.push(Lane::Data, frame.clone()).is_ok() {}
+            while lanes.held(Lane::Data) < 1 << 20 {
+                lanes.push(Lane::Data, frame.clone());
+            }
             records.fill(&mut lanes, &mut batch)?;
             while !batch.is_empty() {
                 poll_fn(|cx| link.tx.poll_send(cx, &mut batch)).await?;

@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
+use crate::option::BadOption;
 use tertulia::link::{Locator, TransportCode, TransportError};
 
 /// The socket addresses of a locator, at least one.
@@ -93,11 +94,12 @@ pub(crate) fn check_dial(scheme: &str, to: &Locator) -> Result<(), TransportErro
 /// Checks what a profile wants to be made known; whichever port is listened on, 1 stands for it.
 ///
 /// # Errors
-/// The reason, beginning with the option's name.
-pub(crate) fn check_advertise(scheme: &str, text: Option<&str>) -> Result<(), String> {
+/// What is wrong with the option `advertise`.
+pub(crate) fn check_advertise(scheme: &str, text: Option<&str>) -> Result<(), BadOption> {
     let known = text.map(|text| advertised(scheme, text, 1));
     known.transpose().map(|_| ()).map_err(|why| {
-        format!("advertise: {why}; write HOST or HOST:PORT under which others reach this machine")
+        let reason = format!("{why}; write HOST or HOST:PORT under which others reach this machine");
+        BadOption { key: "advertise", reason }
     })
 }
 

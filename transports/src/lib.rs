@@ -11,5 +11,6 @@
 
 mod address;
 pub mod memory;
+mod option;
 pub mod tcp;
 pub mod udp;

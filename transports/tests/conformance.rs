@@ -27,7 +27,7 @@ async fn tcp_conforms() {
     // A port that was free a moment ago; nobody listens on it, as connections to it were never accepted.
     let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let make = || Subject {
-        transport: tcp::build(&tcp::Config::default()),
+        transport: tcp::build(&tcp::Config::default()).unwrap(),
         listen: "tcp://127.0.0.1:0".parse().unwrap(),
         nobody: format!("tcp://{nobody}").parse().unwrap(),
     };

@@ -81,7 +81,7 @@ async fn spoil(
 
 #[tokio::test]
 async fn what_the_network_altered_is_never_delivered() {
-    let transport = tcp::build(&tcp::Config::default());
+    let transport = tcp::build(&tcp::Config::default()).unwrap();
     let caps = transport.caps();
     let frames: Vec<_> =
         (0..60u8).map(|n| Frame::new(FrameKind::Data, Bytes::from(vec![n; usize::from(n) * 50]))).collect();
@@ -145,7 +145,7 @@ async fn what_the_network_altered_is_never_delivered() {
 
 #[tokio::test]
 async fn a_silent_crowd_keeps_nobody_out() {
-    let transport = tcp::build(&tcp::Config::default());
+    let transport = tcp::build(&tcp::Config::default()).unwrap();
     let mut listener = transport.listen(&"tcp://127.0.0.1:0".parse().unwrap()).await.unwrap();
     let local = listener.local();
     let (one, two) = (member(1, 1), member(2, 1));

@@ -22,7 +22,7 @@ use common::{LIMIT, member, noise, plain, receive, send};
 fn transports() -> [(Arc<dyn Transport>, &'static str); 3] {
     [
         (memory::build(&memory::Config::default(), &Hub::new()), "memory://"),
-        (tcp::build(&tcp::Config::default()), "tcp://127.0.0.1:0"),
+        (tcp::build(&tcp::Config::default()).unwrap(), "tcp://127.0.0.1:0"),
         (udp::build(&udp::Config::default()).unwrap(), "udp://127.0.0.1:0"),
     ]
 }
@@ -174,7 +174,7 @@ async fn strangers_get_nothing_but_a_refusal() {
 
 #[tokio::test]
 async fn errors_name_the_thing_and_the_remedy() {
-    let tcp = tcp::build(&tcp::Config::default());
+    let tcp = tcp::build(&tcp::Config::default()).unwrap();
     for (text, code) in [
         ("tcp://127.0.0.1", "bad-address"),
         ("tcp://127.0.0.1:99999", "bad-address"),

@@ -23,7 +23,7 @@ use tertulia::registry::Registry;
 use crate::cli::{ChatOptions, Failure, Mode};
 use beside::Beside;
 use output::Output;
-use session::{Session, TEXT};
+use session::{Ended, Session, TEXT};
 use signals::Signals;
 
 /// Events that may wait to be read: more than there can be messages on their way.
@@ -55,7 +55,10 @@ pub(crate) fn run_beside(
     let profile = options.profile(registry)?;
     log::start(&profile)?;
     let outcome = block_on(talk(options, &profile, registry, extra))?;
-    match outcome? {
+    let Ended::Over(outcome) = outcome? else {
+        return Err(Failure::new("left at once: the others may take this member for dead"));
+    };
+    match outcome {
         Outcome::Left => Ok(()),
         // It was an event already.
         Outcome::Refused { .. } => Err(Failure { message: String::new(), status: 1 }),
@@ -87,7 +90,7 @@ async fn talk(
     profile: &Profile,
     registry: &Registry,
     extra: Option<&Extra<'_>>,
-) -> Result<Outcome, Failure> {
+) -> Result<Ended, Failure> {
     let cannot =
         |error: std::io::Error| Failure::new(format!("signals cannot be handled: {error}; try again"));
     let signals = Signals::new().map_err(cannot)?;

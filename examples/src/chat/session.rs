@@ -25,6 +25,8 @@ pub(super) const TEXT: u16 = 1;
 
 /// Messages on their way at most; more lines are not read until some are reported.
 const OPEN: u64 = 65_536;
+/// Lines that are read before this node is a member; more are left where they are.
+const EARLY: usize = 64;
 /// Messages that `/history` shows at most, and their bytes.
 const SHOWN: usize = 200;
 const SHOWN_BYTES: usize = 1 << 20;
@@ -34,6 +36,15 @@ const STALLED: Duration = Duration::from_secs(2);
 
 /// A message being accepted: what was typed, and what comes of it.
 type Publishing = Pin<Box<dyn Future<Output = (String, Result<MessageId, PublishError>)> + Send>>;
+
+/// How a conversation ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Ended {
+    /// With its node.
+    Over(Outcome),
+    /// At once, because somebody insisted. Nothing that was accepted is missing.
+    AtOnce,
+}
 
 /// A conversation.
 pub(super) struct Session {
@@ -46,6 +57,8 @@ pub(super) struct Session {
     group: String,
     sent: Sent,
     publishing: Option<Publishing>,
+    /// What was typed before this node was a member.
+    early: VecDeque<Typed>,
     shown: VecDeque<(usize, Told)>,
     shown_bytes: usize,
     tracing: bool,
@@ -82,6 +95,7 @@ impl Session {
             group,
             sent,
             publishing: None,
+            early: VecDeque::new(),
             shown: VecDeque::new(),
             shown_bytes: 0,
             tracing: false,
@@ -102,21 +116,24 @@ impl Session {
     }
 
     /// Goes on until the node is over, and all is told that somebody reads.
-    pub(super) async fn run(mut self) -> Outcome {
+    pub(super) async fn run(mut self) -> Ended {
         let node = self.node.clone();
         let mut over = pin!(node.over());
         let mut outcome = None;
         loop {
             // While nobody takes what is told there is no more of it; signals and the end are looked at all the same.
             let tells = !self.output.is_full();
-            let reads = tells
-                && self.ready
-                && !(self.leaving || self.ended)
-                && self.publishing.is_none()
-                && self.sent.open() < OPEN;
-            if self.ended && !self.beside.is_busy() {
+            let reads =
+                tells && self.ready && !self.leaving && self.publishing.is_none() && self.sent.open() < OPEN;
+            if reads && let Some(line) = self.early.pop_front() {
+                self.line(line).await;
+                continue;
+            }
+            if reads && self.ended && !self.beside.is_busy() {
                 self.leave();
             }
+            let reads = reads && !self.ended;
+            let waits = !self.ready && !self.leaving && !self.ended && self.early.len() < EARLY;
             let deadline = self.beside.next_deadline().filter(|_| tells && !self.leaving);
             let deadline = deadline.map(|at| self.start + at.since(tertulia_core::time::Instant::ZERO));
             let publishing = self.publishing.is_some();
@@ -125,8 +142,7 @@ impl Session {
                 () = self.signals.next() => {
                     if self.signalled {
                         tracing::warn!("asked again to leave: leaving at once");
-                        outcome = Some(Outcome::LeftEarly);
-                        break;
+                        return self.end_at_once().await;
                     }
                     self.signalled = true;
                     self.leave();
@@ -142,7 +158,8 @@ impl Session {
                     }
                     None => break,
                 },
-                line = self.lines.recv(), if reads => match line {
+                line = self.lines.recv(), if reads || waits => match line {
+                    line if waits => self.before(line),
                     Some(line) => self.line(line).await,
                     None => self.ended = true,
                 },
@@ -162,7 +179,14 @@ impl Session {
             None => over.await,
         };
         self.end(&outcome).await;
-        outcome
+        Ended::Over(outcome)
+    }
+
+    /// Ends without waiting for the node.
+    async fn end_at_once(mut self) -> Ended {
+        let lost = self.sent.open() > 0 || self.publishing.is_some();
+        self.end(&Outcome::LeftEarly).await;
+        if lost { Ended::Over(Outcome::LeftEarly) } else { Ended::AtOnce }
     }
 
     /// Tells what is left to tell.
@@ -175,6 +199,11 @@ impl Session {
         if !rest.is_empty() {
             let reason = format!("of {} messages it is not known whether anybody got them", rest.len());
             self.error("undelivered", &reason, "say them again when you are back");
+        }
+        let unsaid = self.early.iter().filter(|typed| !quits(typed)).count();
+        if unsaid > 0 {
+            let reason = format!("{unsaid} lines were typed before this node was a member, and not sent");
+            self.error("not-sent", &reason, "say them again when you are back");
         }
         if self.ready && matches!(outcome, Outcome::Left | Outcome::LeftEarly) {
             self.output.tell(&Told::left(self.node.id(), &self.node.nick(), "this member left"));
@@ -198,6 +227,18 @@ impl Session {
 
     fn error(&mut self, code: &str, reason: &str, hint: &str) {
         self.output.tell(&Told::error(code, reason, hint));
+    }
+
+    /// A line that comes before this node is a member waits until it is one, and so does the end of input. The wish to
+    /// leave waits only for what was typed before it, and not if it is repeated.
+    fn before(&mut self, typed: Option<Typed>) {
+        match typed {
+            Some(typed) if quits(&typed) && (self.early.is_empty() || self.early.iter().any(quits)) => {
+                self.leave();
+            }
+            Some(typed) => self.early.push_back(typed),
+            None => self.ended = true,
+        }
     }
 
     async fn line(&mut self, typed: Typed) {
@@ -230,10 +271,18 @@ impl Session {
 
     async fn tell(&mut self, nick: &str, text: String) {
         let me = self.node.id();
-        let members: Vec<_> =
-            self.node.members().await.into_iter().filter(|m| m.peer != me && m.state.is_live()).collect();
-        if let Some(member) = members.iter().find(|m| &*m.nick == nick) {
-            return self.publish(Some(member.peer), text);
+        let mut members = self.node.members().await;
+        members.retain(|m| m.state.is_live());
+        match members.iter().find(|m| &*m.nick == nick) {
+            Some(member) if member.peer == me => {
+                return self.error(
+                    "oneself",
+                    &format!("{nick} is you"),
+                    "name another member: /peers lists them",
+                );
+            }
+            Some(member) => return self.publish(Some(member.peer), text),
+            None => members.retain(|m| m.peer != me),
         }
         let hint = near::remedy(nick, members.iter().map(|m| &*m.nick));
         self.error("no-such-member", &format!("there is no member {nick}"), &hint);
@@ -373,6 +422,11 @@ async fn reached(deadline: Option<tokio::time::Instant>) {
         Some(at) => tokio::time::sleep_until(at).await,
         None => std::future::pending().await,
     }
+}
+
+/// True for the wish to leave.
+fn quits(typed: &Typed) -> bool {
+    matches!(typed, Ok(line) if Line::parse(line, false) == Line::Quit)
 }
 
 /// Waits for the message being accepted.

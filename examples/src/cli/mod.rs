@@ -23,7 +23,7 @@ pub use options::{ChatOptions, Mode, SourceOptions};
 pub use parse::{Stop, parse};
 pub use plugins::plugins;
 pub use profile::ProfileCommand;
-pub use registry::registry;
+pub use registry::{registry, rings, transports};
 pub use serve::ServeOptions;
 pub use shipped::SHIPPED;
 pub use ticket::{Invitation, TicketOptions};

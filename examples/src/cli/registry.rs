@@ -9,28 +9,34 @@ use tertulia_transports::{tcp, udp};
 /// # Errors
 /// When a name is given twice.
 pub fn registry() -> Result<Registry, RegistryError> {
+    // Crypto `noise` and `plain`, codecs, discovery and stores come with the framework.
     let mut all = built_in()?;
-    all.topology.add(ring::KIND, ring::Config::default(), |config, ()| checked(config))?.add(
-        ring::KIND_REDUNDANT,
-        ring::RedundantConfig::default(),
-        |config, ()| checked(config),
-    )?;
-    all.topology.add(leader_star::KIND, leader_star::Config::default(), |config, ()| {
-        config.check().map(|()| leader_star::build(&config))
-    })?;
-    // The transport `memory` joins members within one program: a chat has but one.
-    all.transport
-        .add(tcp::KIND, tcp::Config::default(), |config, ()| config.check().map(|()| tcp::build(&config)))?;
-    all.transport.add(udp::KIND, udp::Config::default(), |config, ()| udp::build(&config))?;
+    transports(&mut all)?;
+    rings(&mut all)?;
+    all.topology
+        .add(leader_star::KIND, leader_star::Config::default(), |config, ()| leader_star::build(config))?;
     Ok(all)
 }
 
-/// A ring, once its options are in range.
-fn checked<const R: bool>(
-    config: ring::Settings<R>,
-) -> Result<Box<dyn tertulia_core::topology::Topology>, ring::BadOption> {
-    config.check()?;
-    Ok(ring::build(config))
+/// Adds the rings: two kinds from one plug-in, which differ in how many successors each member keeps links to.
+///
+/// # Errors
+/// When a name is given twice.
+pub fn rings(all: &mut Registry) -> Result<(), RegistryError> {
+    all.topology.add(ring::KIND, ring::Config::default(), |config, ()| ring::build(config))?;
+    all.topology
+        .add(ring::KIND_REDUNDANT, ring::RedundantConfig::default(), |config, ()| ring::build(config))?;
+    Ok(())
+}
+
+/// Adds the transports. `memory` is not among them: it joins members within one program, and a chat has but one.
+///
+/// # Errors
+/// When a name is given twice.
+pub fn transports(all: &mut Registry) -> Result<(), RegistryError> {
+    all.transport.add(tcp::KIND, tcp::Config::default(), |config, ()| tcp::build(&config))?;
+    all.transport.add(udp::KIND, udp::Config::default(), |config, ()| udp::build(&config))?;
+    Ok(())
 }
 
 #[cfg(test)]
@@ -71,6 +77,12 @@ mod tests {
             ),
             (
                 "ring",
+                "roster.scope=view",
+                "option --set roster.scope: roster.scope: topology `ring` needs a roster of the whole group, \
+                 and roster.scope is \"view\"; choose another topology.kind, or roster.scope = \"group\"",
+            ),
+            (
+                "ring",
                 "transport.kind=tpc",
                 "option --set transport.kind: transport.kind: there is no transport `tpc`; \
                  did you mean `tcp`? There are: tcp, udp",
@@ -102,6 +114,18 @@ mod tests {
         for (profile, set, line) in cases {
             let profile = Profile::load(&Sources::new(SHIPPED).profile(profile).set(set).unwrap()).unwrap();
             assert_eq!(registry().unwrap().check(&profile).unwrap_err().to_string(), line);
+        }
+    }
+
+    #[test]
+    fn what_is_made_known_is_checked_alike() {
+        for kind in ["tcp", "udp"] {
+            let kind = format!("transport.kind={kind}");
+            let sources = Sources::new(SHIPPED).set(&kind).unwrap();
+            let sources = sources.set("transport.advertise=host:99999").unwrap();
+            let profile = Profile::load(&sources).unwrap();
+            let line = registry().unwrap().check(&profile).unwrap_err().to_string();
+            assert!(line.contains("transport.advertise: `99999` is no port"), "{kind}: {line}");
         }
     }
 

@@ -9,7 +9,7 @@ pub type Signature = [u8; 64];
 ///
 /// Live programs use Ed25519, BLAKE3 and X25519; the simulator a keyed hash with equal sizes. Nothing here may
 /// block or look at a clock.
-pub trait Auth: Send {
+pub trait Auth: Send + Sync {
     /// Whose signatures [`sign`](Auth::sign) makes.
     fn me(&self) -> PeerId;
 

@@ -165,7 +165,7 @@ pub struct LimitsConfig {
     pub message: Size,
     /// Bytes accepted by `publish` and not yet made into parcels.
     pub pending: Size,
-    /// Bytes of parcels that arrived before their predecessors, per origin.
+    /// Bytes of parcels that arrived before their predecessors, per origin; eight times as many for all origins together.
     pub ahead: Size,
     /// Links at once.
     pub links: u32,

@@ -38,6 +38,12 @@ impl Instant {
         self.0 / 1_000_000
     }
 
+    /// The instant this long before, or the driver's start.
+    #[must_use]
+    pub fn before(self, d: Duration) -> Instant {
+        Instant(self.0.saturating_sub(u64::try_from(d.as_nanos()).unwrap_or(u64::MAX)))
+    }
+
     /// Time passed since `earlier`, zero when `earlier` is later.
     #[must_use]
     pub const fn since(self, earlier: Instant) -> Duration {

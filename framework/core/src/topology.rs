@@ -18,8 +18,9 @@ use crate::peers::PeerTable;
 use crate::rng::NodeRng;
 use crate::time::Instant;
 
-/// A plug-in that shapes the group.
-pub trait Topology: Send {
+/// A plug-in that shapes the group. It has to be [`Clone`]: whoever explores what a group may come to does so with
+/// copies of it.
+pub trait Topology: Fork + Send {
     /// The name that a profile chooses it by.
     fn kind(&self) -> &'static str;
 
@@ -50,6 +51,24 @@ pub trait Topology: Send {
     }
 }
 
+/// Copies a topology whose type is not known. Everything that is [`Clone`] has it.
+pub trait Fork {
+    /// A copy that goes on by itself.
+    fn fork(&self) -> Box<dyn Topology>;
+}
+
+impl<T: Topology + Clone + 'static> Fork for T {
+    fn fork(&self) -> Box<dyn Topology> {
+        Box::new(self.clone())
+    }
+}
+
+impl Clone for Box<dyn Topology> {
+    fn clone(&self) -> Self {
+        (**self).fork()
+    }
+}
+
 /// In which order messages of different origins are handed to the application.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Order {
@@ -68,6 +87,14 @@ pub struct Needs {
     pub roster: Scope,
     /// True when it cannot live with a transport that loses or reorders frames.
     pub reliable: bool,
+}
+
+impl Needs {
+    /// True when a roster of this scope is large enough.
+    #[must_use]
+    pub fn suits(&self, scope: Scope) -> bool {
+        self.roster == Scope::View || scope == Scope::Group
+    }
 }
 
 /// What a topology can see and do during one call.
@@ -100,7 +127,8 @@ pub enum Input<'a> {
         /// The last that was kept.
         slot: &'a Bytes,
     },
-    /// This node is the first of its group: it is a member from now on.
+    /// This node is the first of its group: it is a member from now on. Comes after [`Join`](Input::Join) when the
+    /// contact is gone and nobody else answers.
     Found,
     /// This node wants to become a member through `contact`, to which it is linked. The topology answers with
     /// [`Outbox::joined`] or [`Outbox::refuse`], and retries by itself while the link stands.

@@ -120,6 +120,9 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// Bytes that a buffer has room for at once: most bodies are shorter.
+const USUAL: usize = 64;
+
 /// A growing buffer to write a frame's body into.
 #[derive(Clone, Debug, Default)]
 pub struct Writer(Vec<u8>);
@@ -128,7 +131,7 @@ impl Writer {
     /// An empty buffer.
     #[must_use]
     pub fn new() -> Self {
-        Writer(Vec::new())
+        Writer(Vec::with_capacity(USUAL))
     }
 
     /// One byte.

@@ -14,6 +14,12 @@ fn main() -> Result<(), String> {
     else {
         return Err(format!("usage: campaign ring|mesh {}|all FROM TO [THREADS]", KINDS.join("|")));
     };
+    if from >= to || (kind != "all" && !KINDS.contains(&kind.as_str())) {
+        return Err(format!(
+            "nothing to run: a kind is one of {} or all, and FROM is less than TO",
+            KINDS.join(", ")
+        ));
+    }
     let group: Group = group.parse()?;
     for name in KINDS.iter().filter(|&k| k == kind || (kind == "all" && *k != "calm")) {
         let faults = Faults::named(name).unwrap_or_default();

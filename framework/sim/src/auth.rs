@@ -47,9 +47,14 @@ pub fn peer_id(key: u64, node: u32) -> PeerId {
 /// The node that has this id; `None` for ids of nobody.
 #[must_use]
 pub fn node_of(key: u64, id: &PeerId) -> Option<u32> {
-    let tail: [u8; 4] = *id.0.last_chunk()?;
-    let node = u32::from_le_bytes(tail) ^ veil(key, &id.0);
+    let node = number(key, id);
     (peer_id(key, node) == *id).then_some(node)
+}
+
+/// The node that has this id, if any has.
+pub(crate) fn number(key: u64, id: &PeerId) -> u32 {
+    let tail = id.0.last_chunk().copied().unwrap_or_default();
+    u32::from_le_bytes(tail) ^ veil(key, &id.0)
 }
 
 fn veil(key: u64, id: &[u8; 32]) -> u32 {

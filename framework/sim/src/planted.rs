@@ -1,5 +1,7 @@
 //! Bugs put in on purpose, from outside the engine: a suite that does not catch them proves nothing.
 
+use std::sync::Arc;
+
 use tertulia_core::auth::{Auth, Signature};
 use tertulia_core::engine::Planted;
 use tertulia_core::frame::{Frame, FrameKind, Lane};
@@ -37,7 +39,7 @@ impl Plant {
             Plant::DropLastRepair => sim.set_tap(Some(Box::new(ForgetLast::default()))),
             Plant::SameIncarnation => {}
             Plant::BlindAuth => {
-                sim.set_wrap(Some(Box::new(|auth| Box::new(BlindAuth(auth)))));
+                sim.set_wrap(Some(Arc::new(|auth| Box::new(BlindAuth(auth)))));
                 sim.set_tap(Some(Box::new(Forger { rng, share: 0.05, replace: true })));
             }
             Plant::Engine(fault) => {

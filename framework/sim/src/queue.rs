@@ -6,7 +6,7 @@ use std::collections::BinaryHeap;
 use tertulia_core::time::Instant;
 
 /// A time-ordered queue. The heap moves small keys only; the events stay where they were put.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Queue<E> {
     heap: BinaryHeap<Reverse<(Instant, u64, u32)>>,
     slots: Vec<Option<E>>,

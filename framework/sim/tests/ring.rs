@@ -35,7 +35,7 @@ fn the_redundant_ring_conforms() {
 #[test]
 fn bugs_put_into_the_ring_are_caught() {
     for planted in [Planted::DocumentedQuit, Planted::Chord2001Join] {
-        let build_it = |_, _| build(Config { planted: Some(planted), ..Config::default() });
+        let build_it = |_, _| build(Config { planted: Some(planted), ..Config::default() }).unwrap();
         let plan = |seed| Campaign { settle: Duration::from_secs(20), ..RINGS.small(&Faults::churn(), seed) };
         let found = seeds_to_catch(0..50, &plan, &build_it);
         assert!(found.is_some(), "{planted:?} is not caught");

@@ -13,7 +13,7 @@ use tertulia_sim::oracle::Expect;
 use tertulia_sim::{Sim, SimConfig};
 
 /// Keeps a link to whom it came in through; every parcel goes over every link.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Tree {
     parent: Option<Peer>,
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::Builder;
+use super::{Builder, check_fit};
 use crate::profile::{Profile, ProfileError};
 use crate::registry::Registry;
 
@@ -18,6 +18,7 @@ impl Builder {
         let topology = registry.topology.build(profile, &())?;
         let transport = registry.transport.build(profile, &())?;
         let crypto = registry.crypto.build(profile, &())?;
+        check_fit(profile, &*topology, &*transport)?;
         let codec = registry.build_codec(profile)?;
         let group = profile.group_key()?;
         let discovery = registry.build_discovery(profile, group.id())?;

@@ -14,6 +14,7 @@ use super::book::{self, Book};
 use super::driver::{self, Entry, Parts};
 use super::error::StartError;
 use super::filter::Filter;
+use super::fits;
 use super::hub::Hub;
 use super::node::Node;
 use super::outgoing::{Limits, Outgoing};
@@ -243,12 +244,8 @@ impl Builder {
             let reason = format!("limits.message is more than the {PAYLOAD_MAX} bytes that a link carries");
             return Err(StartError::new("unfit", reason, "lower limits.message"));
         }
-        let caps = transport.caps();
-        if topology.needs().reliable && !(caps.reliable && caps.ordered) {
-            let (topology, transport) = (topology.kind(), transport.scheme());
-            let reason = format!("topology {topology} needs a reliable transport, and {transport} is none");
-            return Err(StartError::new("unfit", reason, "choose another topology.kind or transport.kind"));
-        }
+        fits(&*topology, &*transport, self.config.roster.scope)
+            .map_err(|misfit| StartError::new("unfit", misfit.reason, misfit.remedy))?;
         let (asked, nick_explicit) =
             self.nick.map_or((None, false), |(nick, explicit)| (Some(nick), explicit));
         let kept = remember(self.store.clone(), self.identity, asked).await?;

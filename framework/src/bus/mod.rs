@@ -32,6 +32,7 @@ mod builder;
 mod driver;
 mod error;
 mod filter;
+mod fit;
 mod hub;
 mod mailbox;
 mod memory;
@@ -51,6 +52,7 @@ pub use shared::{Member, TopologyView};
 pub use subscription::{Batch, Events, Feed, Notice, Received, Subscription, Told};
 
 pub(crate) use book::Book;
+pub(crate) use fit::{check_fit, fits};
 
 /// A room by name.
 ///

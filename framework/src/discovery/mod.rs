@@ -1,13 +1,18 @@
 //! Discovery: how a member that was told no address finds the others, chosen by the profile's table `discovery`.
 //!
 //! How a program uses it, when it was given no `--join`:
-//! 1. [`lookup`](Discovery::lookup); somebody there: join through them.
-//! 2. Nobody: listen, take the [`founding`](Discovery::founding) guard, and look again, for another program may have
-//!    founded the group while this one waited. Somebody there now: drop the guard and join.
-//! 3. Still nobody: found the group, [`announce`](Discovery::announce), and only then drop the guard.
+//! 1. [`lookup`](Discovery::lookup), every second until it is a member; somebody there: join through them. Whoever has
+//!    not been let in within a second asks those in its address book as well.
+//! 2. Nobody: ask those in the address book. When they all refuse, or none answers for five seconds, it counts as empty.
+//! 3. Nobody, and the address book is empty: take the [`founding`](Discovery::founding) guard and look again, for
+//!    another program may have founded the group while this one waited. Somebody there now: drop the guard and join.
+//! 4. Still nobody: found the group, [`announce`](Discovery::announce), and only then drop the guard.
+//! 5. On its way out, [`withdraw`](Discovery::withdraw) before anything else: who leaves lets nobody in.
 //!
-//! So two programs that start at the same moment never found two groups. An error of `lookup` means that the service
-//! is down, not that nobody is there.
+//! So two programs that start at the same moment never found two groups, nobody founds beside members that are
+//! remembered and there, and nobody is locked out by members that are gone: the founder is told that it is alone, goes on
+//! asking them now and then, and groups of one name that meet become one. An error of `lookup` means that the service is
+//! down, not that nobody is there.
 
 mod fixed;
 mod local;

@@ -1,44 +1,27 @@
-//! Lanes: the bounded queues of one link.
+//! Lanes: the queues of one link.
 
 use std::collections::VecDeque;
 
 use tertulia_core::frame::{Frame, Lane};
 
-/// How many bytes each lane may hold.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LaneLimits {
-    /// Of [`Lane::Control`].
-    pub control: usize,
-    /// Of [`Lane::Data`].
-    pub data: usize,
-    /// Of [`Lane::Repair`].
-    pub repair: usize,
-}
-
-impl Default for LaneLimits {
-    fn default() -> Self {
-        LaneLimits { control: 256 * 1024, data: 1024 * 1024, repair: 512 * 1024 }
-    }
-}
-
-/// The outgoing queues of one link: control before data before repair, each bounded by itself.
+/// The outgoing queues of one link: control before data before repair. Whoever fills them bounds each by itself, with
+/// [`Lanes::cost`] and [`Lanes::held`].
 ///
 /// **Order of service.** Control goes first, but after [`Lanes::CONTROL_RUN`] bytes in a row one turn goes to
 /// whatever else waits. Of data and repair, one byte in four goes to repair while both wait, counted over
 /// runs of [`Lanes::DATA_RUN`] bytes. So none is starved, and repair of a slow neighbour never takes over a link.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Lanes {
     queues: [Queue; Lanes::COUNT],
     control_run: usize,
     data_run: usize,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Queue {
     frames: VecDeque<Frame>,
     /// Bytes held, [`Lanes::FRAME_COST`] per frame included.
     held: usize,
-    limit: usize,
     /// Bytes of the first frame (header included) that have left already.
     offset: usize,
 }
@@ -56,46 +39,23 @@ impl Lanes {
     pub const DATA_RUN: usize = 256 * 1024;
     const REPAIR_SHARE: usize = 4;
 
-    /// Empty lanes.
-    #[must_use]
-    pub fn new(limits: LaneLimits) -> Self {
-        let queue = |limit| Queue { frames: VecDeque::new(), held: 0, limit, offset: 0 };
-        Lanes {
-            queues: [queue(limits.control), queue(limits.data), queue(limits.repair)],
-            control_run: 0,
-            data_run: 0,
-        }
-    }
-
-    /// Queues a frame, or hands it back when the lane is full. An empty lane takes a frame of any length.
-    pub fn push(&mut self, lane: Lane, frame: Frame) -> Result<(), Frame> {
+    /// Queues a frame.
+    pub fn push(&mut self, lane: Lane, frame: Frame) {
         let queue = self.queue_mut(lane);
-        let cost = Self::cost(&frame);
-        if queue.held + cost > queue.limit && !queue.frames.is_empty() {
-            return Err(frame);
-        }
-        queue.held += cost;
+        queue.held += Self::cost(&frame);
         queue.frames.push_back(frame);
-        Ok(())
     }
 
-    /// What a frame counts against a lane's limit.
+    /// What a frame counts against the limit of a lane.
     #[must_use]
     pub fn cost(frame: &Frame) -> usize {
         frame.wire_len() + Self::FRAME_COST
     }
 
-    /// Bytes that a lane holds, as counted against its limit.
+    /// Bytes that a lane holds, [`Lanes::FRAME_COST`] per frame included.
     #[must_use]
     pub fn held(&self, lane: Lane) -> usize {
         self.queue(lane).held
-    }
-
-    /// Bytes that a lane may still take.
-    #[must_use]
-    pub fn room(&self, lane: Lane) -> usize {
-        let queue = self.queue(lane);
-        queue.limit.saturating_sub(queue.held)
     }
 
     /// Frames in a lane, one that has left in part included.
@@ -108,14 +68,6 @@ impl Lanes {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.queues.iter().all(|q| q.frames.is_empty())
-    }
-
-    /// Takes back everything that has not left whole, for routing it another way.
-    pub fn drain(&mut self) -> impl Iterator<Item = (Lane, Frame)> + '_ {
-        for queue in &mut self.queues {
-            (queue.held, queue.offset) = (0, 0);
-        }
-        Self::ALL.into_iter().zip(&mut self.queues).flat_map(|(l, q)| q.frames.drain(..).map(move |f| (l, f)))
     }
 
     /// The lane whose turn it is.
@@ -198,8 +150,11 @@ mod tests {
         Frame::new(FrameKind::Data, Bytes::from(vec![0; len]))
     }
 
-    fn lanes() -> Lanes {
-        Lanes::new(LaneLimits { control: 1 << 20, data: 1 << 20, repair: 1 << 20 })
+    /// Fills a lane up to so many bytes.
+    fn fill(lanes: &mut Lanes, lane: Lane, bytes: usize) {
+        while lanes.held(lane) < bytes {
+            lanes.push(lane, frame(1000));
+        }
     }
 
     /// Sends whole frames in turn and tells how many bytes of each lane went.
@@ -215,45 +170,30 @@ mod tests {
     }
 
     #[test]
-    fn a_full_lane_hands_back_and_others_go_on() {
-        let mut lanes = Lanes::new(LaneLimits { control: 1000, data: 1000, repair: 1000 });
-        let mut taken = 0;
-        while lanes.push(Lane::Data, frame(100)).is_ok() {
-            taken += 1;
-        }
-        assert_eq!(taken, 1000 / (102 + Lanes::FRAME_COST));
-        assert_eq!(lanes.push(Lane::Data, frame(900)), Err(frame(900)));
-        assert!(lanes.push(Lane::Control, frame(5000)).is_ok(), "an empty lane takes any frame");
-        assert!(lanes.push(Lane::Control, frame(0)).is_err());
-        assert_eq!(lanes.room(Lane::Control), 0);
-        assert!(lanes.push(Lane::Repair, frame(900)).is_ok());
-    }
-
-    #[test]
-    fn empty_frames_are_bounded_too() {
-        let mut lanes = Lanes::new(LaneLimits { control: 10_000, data: 0, repair: 0 });
-        let taken = (0..).take_while(|_| lanes.push(Lane::Control, frame(0)).is_ok()).count();
-        assert!(taken < 10_000 / Lanes::FRAME_COST);
+    fn empty_frames_count_too() {
+        let mut lanes = Lanes::default();
+        (0..10).for_each(|_| lanes.push(Lane::Control, frame(0)));
+        assert!(lanes.held(Lane::Control) >= 10 * Lanes::FRAME_COST);
     }
 
     #[test]
     fn control_goes_first_but_not_for_ever() {
-        let mut lanes = lanes();
-        lanes.push(Lane::Data, frame(100)).unwrap();
-        lanes.push(Lane::Repair, frame(100)).unwrap();
-        lanes.push(Lane::Control, frame(100)).unwrap();
+        let mut lanes = Lanes::default();
+        for lane in [Lane::Data, Lane::Repair, Lane::Control] {
+            lanes.push(lane, frame(100));
+        }
         assert_eq!(lanes.turn(), Some(Lane::Control));
-        while lanes.push(Lane::Control, frame(1000)).is_ok() {}
-        while lanes.push(Lane::Data, frame(1000)).is_ok() {}
+        fill(&mut lanes, Lane::Control, 1 << 20);
+        fill(&mut lanes, Lane::Data, 1 << 20);
         let [control, data, _] = serve(&mut lanes, 400_000);
         assert!(control > 20 * data && data > 2000, "control {control}, data {data}");
     }
 
     #[test]
     fn repair_gets_a_share_and_no_more() {
-        let mut lanes = Lanes::new(LaneLimits { control: 0, data: 8 << 20, repair: 8 << 20 });
-        while lanes.push(Lane::Data, frame(1000)).is_ok() {}
-        while lanes.push(Lane::Repair, frame(1000)).is_ok() {}
+        let mut lanes = Lanes::default();
+        fill(&mut lanes, Lane::Data, 8 << 20);
+        fill(&mut lanes, Lane::Repair, 8 << 20);
         let [_, data, repair] = serve(&mut lanes, 5 << 20);
         assert!((3.5..6.0).contains(&(data as f64 / repair as f64)), "data {data}, repair {repair}");
         let [_, data, _] = serve(&mut lanes, usize::MAX);
@@ -262,14 +202,13 @@ mod tests {
     }
 
     #[test]
-    fn what_did_not_leave_whole_is_given_back() {
-        let mut lanes = lanes();
-        lanes.push(Lane::Repair, frame(10)).unwrap();
-        lanes.push(Lane::Data, frame(1000)).unwrap();
+    fn a_frame_leaves_in_pieces() {
+        let mut lanes = Lanes::default();
+        lanes.push(Lane::Data, frame(1000));
         assert!(!lanes.advance(Lane::Data, 500));
         assert_eq!(lanes.front(Lane::Data).unwrap().1, 500);
-        let back: Vec<_> = lanes.drain().collect();
-        assert_eq!(back, [(Lane::Data, frame(1000)), (Lane::Repair, frame(10))]);
+        let rest = frame(1000).wire_len() - 500;
+        assert!(lanes.advance(Lane::Data, rest));
         assert!(lanes.is_empty() && lanes.held(Lane::Data) == 0 && lanes.front(Lane::Data).is_none());
     }
 }

@@ -5,7 +5,7 @@
 //! ```text
 //!  frames of the engine
 //!        │ push                                ▲ frames, slices of the record they came in
-//!  [Lanes]     bounded, one queue per urgency  │
+//!  [Lanes]     one queue per urgency           │
 //!        │ fill                                │ read
 //!  [RecordWriter] pack, seal in place     [RecordReader] open in place, reassemble
 //!        │ TxBatch                             │ RxBatch
@@ -34,7 +34,7 @@ pub use handshake::{
     Admission, Crypto, CryptoCheck, HANDSHAKE_MAX, Handshake, HandshakeError, HandshakeParams, PROTOCOL,
     Role, SERVICE, Session, Side, Step, admit_epoch,
 };
-pub use lanes::{LaneLimits, Lanes};
+pub use lanes::Lanes;
 pub use locator::{Locator, LocatorError};
 pub use record::{RecordError, RecordReader, RecordWriter};
 pub use refusal::Refusal;

@@ -8,6 +8,7 @@ use tertulia_core::id::GroupId;
 use tertulia_core::topology::Topology;
 
 use super::seam::{RegistryError, Seam};
+use crate::bus::check_fit;
 use crate::codec::{self, Codec, Json, Postcard};
 use crate::crypto::{noise, plain};
 use crate::discovery::{
@@ -84,8 +85,9 @@ impl Registry {
     /// # Errors
     /// The line to correct.
     pub fn check(&self, profile: &Profile) -> Result<(), ProfileError> {
-        self.topology.build(profile, &())?;
+        let topology = self.topology.build(profile, &())?;
         let transport = self.transport.build(profile, &())?;
+        check_fit(profile, &*topology, &*transport)?;
         check_join(profile, &*transport)?;
         self.crypto.build(profile, &())?;
         self.build_codec(profile)?;

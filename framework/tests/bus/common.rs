@@ -59,7 +59,7 @@ impl Group {
 
     /// Over TCP on loopback, encrypted.
     pub(crate) fn tcp() -> Self {
-        let transport = tcp::build(&tcp::Config::default());
+        let transport = tcp::build(&tcp::Config::default()).unwrap();
         Group { transport, listen: "127.0.0.1:0", encrypted: true, ..Group::memory() }
     }
 
@@ -73,7 +73,7 @@ impl Group {
         Node::builder()
             .config(self.config.clone())
             .group(self.key.clone())
-            .topology(ring::build(ring::Config::default()))
+            .topology(ring::build(ring::Config::default()).unwrap())
             .transport(self.transport.clone())
             .crypto(crypto)
             .nick(nick)

@@ -4,6 +4,7 @@
 
 mod common;
 mod exchange;
+mod finding;
 mod hostile;
 mod lifetime;
 mod panics;

@@ -16,6 +16,7 @@ use tertulia_core::topology::{Ctx, Input, Needs, Topology, View};
 use crate::common::{Group, event, soon, start};
 
 /// Keeps a word when it gets a link, then says it there; tells as `waiting` what it hears and what it kept.
+#[derive(Clone)]
 struct Keeper(&'static str);
 
 impl Topology for Keeper {

@@ -4,10 +4,12 @@
 mod build;
 pub mod check;
 mod event;
+pub mod group;
 mod log;
 mod place;
 pub mod ring;
 mod running;
+pub mod star;
 mod stutter;
 pub mod talk;
 

@@ -1,6 +1,6 @@
 //! Arguments, profiles and commands that cannot be used: one line that names the thing, the reason and what to do.
 
-use tertulia_tests::program::{Event, Place, ring};
+use tertulia_tests::program::{Event, Place, group};
 
 /// A profile, what is wrong with it, and what the error must name.
 const PROFILES: [(&str, &str, &[&str]); 12] = [
@@ -128,7 +128,7 @@ fn commands() {
     let place = Place::new();
     let ana = place.chat("ring", "ana").found().start();
     let ben = place.chat("ring", "ben").join(&ana.addr()).start();
-    ring::whole(&[&ana, &ben]);
+    group::whole(&[&ana, &ben]);
     for (line, code, near) in [
         ("/pers", "unknown-command", "/peers"),
         ("/topolgy now", "unknown-command", "/topology"),

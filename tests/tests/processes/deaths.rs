@@ -1,9 +1,10 @@
 //! Members are killed while everybody talks.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use tertulia_tests::program::ring::{self, ms};
+use serde_json::Value;
+use tertulia_tests::program::group::{self, Shape, ms};
 use tertulia_tests::program::talk::{Talker, words};
 use tertulia_tests::program::{Place, Running, check};
 
@@ -13,15 +14,27 @@ const LEN: usize = 80;
 /// Lines of a victim that are heard before it dies, and of each survivor after that.
 const BEFORE: u64 = 50;
 const AFTER: u64 = 50;
+/// Nobody is silent for longer than this and the time until a death is found and mended.
+const STALL: Duration = Duration::from_millis(250);
 
-/// Kills the members that `choose` picks from the ring, clockwise from the first one.
-fn kill(profile: &str, successors: usize, choose: &[usize]) {
-    let place = Place::new();
-    let all: Vec<Arc<Running>> =
-        ring::group(&place, profile, 8, successors).into_iter().map(Arc::new).collect();
-    let topology = all[0].ask("/topology", "topology");
-    let victims: Vec<String> =
-        choose.iter().map(|&at| topology["nodes"][at]["peer"].as_str().unwrap().to_owned()).collect();
+/// A group of which members are killed.
+struct Group {
+    place: Place,
+    profile: &'static str,
+    shape: Shape,
+}
+
+impl Group {
+    fn of(profile: &'static str, shape: Shape) -> Group {
+        Group { place: Place::new(), profile, shape }
+    }
+}
+
+/// Kills the members that `choose` picks from what `/topology` says.
+fn kill(group: &Group, choose: impl Fn(&Value) -> Vec<String>) {
+    let Group { place, profile, shape } = group;
+    let all: Vec<Arc<Running>> = group::group(place, profile, 8, *shape).into_iter().map(Arc::new).collect();
+    let victims = choose(&all[0].ask("/topology", "topology"));
     let (dead, alive): (Vec<_>, Vec<_>) = all.iter().cloned().partition(|m| victims.contains(&m.peer()));
     let survivors: Vec<&Running> = alive.iter().map(|m| &**m).collect();
 
@@ -30,11 +43,16 @@ fn kill(profile: &str, successors: usize, choose: &[usize]) {
     for victim in &victims {
         alive[0].until("what victims say", |state| (state.heard(victim) >= BEFORE).then_some(()));
     }
+    let control = Instant::now();
+    for (other, before) in alive.iter().zip(talkers.iter().map(|t| t.said() + BEFORE)).skip(1) {
+        let origin = other.peer();
+        alive[0].until("a talk among all", |state| (state.heard(&origin) >= before).then_some(()));
+    }
     let at = Instant::now();
     // Both within a millisecond or two: nothing is repaired in between.
     let killed: Vec<Instant> = dead.iter().map(|member| member.kill()).collect();
     let apart = killed.last().unwrap().duration_since(at);
-    let closed = ring::closed(&survivors, successors);
+    let settled = shape.settled(&survivors);
     let agreed = Instant::now();
     let mut found = Vec::new();
     for member in &survivors {
@@ -43,15 +61,34 @@ fn kill(profile: &str, successors: usize, choose: &[usize]) {
     let marks: Vec<u64> = talkers.iter().map(|t| t.said() + AFTER).collect();
     let said: Vec<u64> =
         talkers.into_iter().zip(marks).map(|(talker, mark)| talker.stop_after(mark)).collect();
+    let stopped = Instant::now();
     finish(&survivors, &said, &dead);
+    let quiet = [(control, at), (at, stopped)].map(|(since, until)| silence(&survivors, since, until));
     println!(
-        "{profile}, {} of 8 killed {apart:?} apart: declared dead after {} to {} ms, the ring closed after {} ms, all agree after {} ms",
+        "{profile}, {} of 8 killed {apart:?} apart: declared dead after {} to {} ms, settled after {} ms, all agree after \
+         {} ms; nothing heard for {} ms at most ({} ms before anybody died), nothing of one other for {} ms ({} ms)",
         victims.len(),
         ms(*found.iter().min().unwrap(), at),
         ms(*found.iter().max().unwrap(), at),
-        ms(closed, at),
+        ms(settled, at),
         ms(agreed, at),
+        quiet[1].0.as_millis(),
+        quiet[0].0.as_millis(),
+        quiet[1].1.as_millis(),
+        quiet[0].1.as_millis(),
     );
+    let detected = *found.iter().max().unwrap() - at;
+    let most = STALL + detected.max(settled.saturating_duration_since(at)) + quiet[0].1;
+    assert!(quiet[1].1 <= most, "somebody was not heard for {:?}, more than {most:?}", quiet[1].1);
+}
+
+/// The longest time for which any of these heard nobody, and for which any of them heard nothing of one other.
+fn silence(members: &[&Running], since: Instant, until: Instant) -> (Duration, Duration) {
+    let silences = members.iter().map(|member| {
+        let others: Vec<String> = members.iter().map(|m| m.peer()).filter(|p| *p != member.peer()).collect();
+        member.state(|state| check::silence(state, &others, since, until))
+    });
+    silences.fold((Duration::ZERO, Duration::ZERO), |most, one| (most.0.max(one.0), most.1.max(one.1)))
 }
 
 /// All that survivors said reached all of them, and so did all that any of them got from the dead.
@@ -99,17 +136,37 @@ fn finish(survivors: &[&Running], said: &[u64], dead: &[Arc<Running>]) {
     }
 }
 
+/// Members by their place on the ring, clockwise from the first one.
+fn on_the_ring(topology: &Value, places: &[usize]) -> Vec<String> {
+    places.iter().map(|&at| topology["nodes"][at]["peer"].as_str().unwrap().to_owned()).collect()
+}
+
 #[test]
 fn one_on_a_ring() {
-    kill("ring", 1, &[3]);
+    kill(&Group::of("ring", Shape::Ring(1)), |topology| on_the_ring(topology, &[3]));
 }
 
 #[test]
 fn one_on_a_redundant_ring() {
-    kill("redundant-ring", 3, &[3]);
+    kill(&Group::of("redundant-ring", Shape::Ring(3)), |topology| on_the_ring(topology, &[3]));
 }
 
 #[test]
 fn two_neighbours_on_a_redundant_ring() {
-    kill("redundant-ring", 3, &[3, 4]);
+    kill(&Group::of("redundant-ring", Shape::Ring(3)), |topology| on_the_ring(topology, &[3, 4]));
+}
+
+fn leader(topology: &Value) -> Vec<String> {
+    vec![topology["leader"].as_str().unwrap().to_owned()]
+}
+
+#[test]
+fn the_leader_of_a_star() {
+    kill(&Group::of("leader", Shape::Star), leader);
+}
+
+#[test]
+fn the_leader_through_whom_all_goes() {
+    let place = Place::new().set("topology.routing=\"leader\"");
+    kill(&Group { place, ..Group::of("leader", Shape::Star) }, leader);
 }

@@ -1,17 +1,18 @@
 //! Everybody talks at once, and everybody hears everything once and in order.
 
+use tertulia_tests::program::group::Shape;
 use tertulia_tests::program::talk::words;
-use tertulia_tests::program::{Place, Running, check, ring};
+use tertulia_tests::program::{Place, Running, check, group};
 
 /// Lines that each one says.
 const LINES: u64 = 150;
 
-fn talk(profile: &str, n: usize, successors: usize) {
-    talk_at(&Place::new(), profile, n, successors);
+fn talk(profile: &str, n: usize, shape: Shape) {
+    talk_at(&Place::new(), profile, n, shape);
 }
 
-fn talk_at(place: &Place, profile: &str, n: usize, successors: usize) {
-    let all = ring::group(place, profile, n, successors);
+fn talk_at(place: &Place, profile: &str, n: usize, shape: Shape) {
+    let all = group::group(place, profile, n, shape);
     for member in &all {
         let lines: String = (1..=LINES).map(|n| words(&member.name, n, 60) + "\n").collect();
         assert!(member.types(lines.as_bytes()));
@@ -43,30 +44,40 @@ fn talk_at(place: &Place, profile: &str, n: usize, successors: usize) {
 
 #[test]
 fn two_on_a_ring() {
-    talk("ring", 2, 1);
+    talk("ring", 2, Shape::Ring(1));
 }
 
 #[test]
 fn two_on_a_redundant_ring() {
-    talk("redundant-ring", 2, 3);
+    talk("redundant-ring", 2, Shape::Ring(3));
 }
 
 #[test]
 fn eight_on_a_ring() {
-    talk("ring", 8, 1);
+    talk("ring", 8, Shape::Ring(1));
 }
 
 #[test]
 fn eight_on_a_redundant_ring() {
-    talk("redundant-ring", 8, 3);
+    talk("redundant-ring", 8, Shape::Ring(3));
+}
+
+#[test]
+fn eight_around_a_leader() {
+    talk("leader", 8, Shape::Star);
+}
+
+#[test]
+fn eight_through_a_leader() {
+    talk_at(&Place::new().set("topology.routing=\"leader\""), "leader", 8, Shape::Star);
 }
 
 #[test]
 fn two_over_udp() {
-    talk_at(&Place::new().set("transport.kind=\"udp\""), "ring", 2, 1);
+    talk_at(&Place::new().set("transport.kind=\"udp\""), "ring", 2, Shape::Ring(1));
 }
 
 #[test]
 fn eight_over_udp() {
-    talk_at(&Place::new().set("transport.kind=\"udp\""), "redundant-ring", 8, 3);
+    talk_at(&Place::new().set("transport.kind=\"udp\""), "redundant-ring", 8, Shape::Ring(3));
 }

@@ -1,6 +1,7 @@
 //! Programs that were told nothing find each other on one machine.
 
-use tertulia_tests::program::{Event, Place, Running, ring};
+use tertulia_tests::program::group::Shape;
+use tertulia_tests::program::{Event, Place, Running, group};
 
 /// Times that the start is tried.
 const TRIES: usize = 5;
@@ -21,7 +22,7 @@ fn two_at_the_same_instant_are_one_group() {
         let nicks: Vec<String> =
             both.iter().map(|m| m.named("ready")["nick"].as_str().unwrap().to_owned()).collect();
         assert_ne!(nicks[0], nicks[1]);
-        ring::whole(&[&both[0], &both[1]]);
+        group::whole(&[&both[0], &both[1]]);
         talk(&both[0], &both[1]);
         both.iter().for_each(Running::end_input);
         both.iter().for_each(Running::leaves);
@@ -33,8 +34,8 @@ fn five_at_the_same_instant_are_one_group() {
     let place = Place::new();
     let all: Vec<Running> = (0..5).map(|n| place.bare(&format!("number {n}")).start()).collect();
     let members: Vec<&Running> = all.iter().collect();
-    ring::whole(&members);
-    ring::closed(&members, 1);
+    group::whole(&members);
+    Shape::Ring(1).settled(&members);
     all.iter().for_each(Running::end_input);
     all.iter().for_each(Running::leaves);
 }
@@ -45,11 +46,11 @@ fn the_two_programs_talk() {
     let ana = place.ring_chat("ana").start();
     ana.peer();
     let ben = place.chat("ring", "ben").start();
-    ring::whole(&[&ana, &ben]);
+    group::whole(&[&ana, &ben]);
     talk(&ana, &ben);
     ben.leaves();
     let eva = place.chat("ring", "eva").start();
-    ring::whole(&[&ana, &eva]);
+    group::whole(&[&ana, &eva]);
     ana.leaves();
     eva.leaves();
 }
@@ -64,6 +65,6 @@ fn what_the_dead_leave_behind_is_no_group() {
     let second = place.bare("second").arg("--data-dir").arg(place.data("second")).start();
     assert_ne!(second.peer(), old);
     let third = place.bare("third").arg("--data-dir").arg(place.data("third")).start();
-    ring::whole(&[&second, &third]);
+    group::whole(&[&second, &third]);
     talk(&second, &third);
 }

@@ -1,6 +1,7 @@
 //! Members that are asked to go, and a group that goes on.
 
-use tertulia_tests::program::{Place, Running, Signal, ring};
+use tertulia_tests::program::group::Shape;
+use tertulia_tests::program::{Place, Running, Signal, group};
 
 fn hears(member: &Running, origin: &str, text: &str) {
     member.event(text, |event| match event {
@@ -12,7 +13,7 @@ fn hears(member: &Running, origin: &str, text: &str) {
 #[test]
 fn signals_are_goodbyes() {
     let place = Place::new();
-    let all = ring::group(&place, "ring", 4, 1);
+    let all = group::group(&place, "ring", 4, Shape::Ring(1));
     for (member, signal) in [(&all[3], Signal::TERM), (&all[2], Signal::INT)] {
         let peer = member.peer();
         member.say("last words");
@@ -29,15 +30,15 @@ fn signals_are_goodbyes() {
         }
     }
     let rest = [&all[0], &all[1]];
-    ring::whole(&rest);
-    ring::closed(&rest, 1);
+    group::whole(&rest);
+    Shape::Ring(1).settled(&rest);
 }
 
 /// What was accepted when the signal came is delivered first.
 #[test]
 fn a_signal_loses_nothing() {
     let place = Place::new();
-    let all = ring::group(&place, "redundant-ring", 3, 3);
+    let all = group::group(&place, "redundant-ring", 3, Shape::Ring(3));
     let peer = all[2].peer();
     let lines: String = (0..500).map(|n| format!("line {n}\n")).collect();
     assert!(all[2].types(lines.as_bytes()));
@@ -55,7 +56,7 @@ fn a_signal_loses_nothing() {
 #[test]
 fn the_founder_is_not_needed() {
     let place = Place::new();
-    let mut all = ring::group(&place, "ring", 4, 1);
+    let mut all = group::group(&place, "ring", 4, Shape::Ring(1));
     let founder = all.remove(0);
     let peer = founder.peer();
     founder.say("I found this");
@@ -68,8 +69,8 @@ fn the_founder_is_not_needed() {
     all.push(place.chat("ring", "zoe").join(&addr).start());
     // The founder's data directory is never used again.
     let members: Vec<&Running> = all.iter().collect();
-    ring::whole(&members);
-    ring::closed(&members, 1);
+    group::whole(&members);
+    Shape::Ring(1).settled(&members);
     let zoe = &all[3];
     zoe.say("hello");
     for member in &all[..3] {
@@ -87,7 +88,7 @@ fn the_founder_is_not_needed() {
 #[test]
 fn commands_to_leave() {
     let place = Place::new();
-    let all = ring::group(&place, "ring", 3, 1);
+    let all = group::group(&place, "ring", 3, Shape::Ring(1));
     for (member, line) in [(&all[2], "/quit"), (&all[1], "$exit"), (&all[0], "/quit")] {
         member.say(line);
         assert_eq!(member.exit(), 0);

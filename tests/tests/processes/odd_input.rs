@@ -1,6 +1,6 @@
 //! Input that is no good text, and output that nobody reads.
 
-use tertulia_tests::program::{Event, Place, Running, ring};
+use tertulia_tests::program::{Event, Place, Running, group};
 
 /// What `member` heard so far.
 fn heard(member: &Running) -> Vec<String> {
@@ -22,7 +22,7 @@ fn bytes_that_are_no_text() {
     let place = Place::new();
     let ana = place.chat("ring", "ana").set("limits.message=4KiB").found().start();
     let ben = place.chat("ring", "ben").set("limits.message=4KiB").join(&ana.addr()).start();
-    ring::whole(&[&ana, &ben]);
+    group::whole(&[&ana, &ben]);
     assert!(ana.types(b"one \xff\xfe two\n\n   \n\r\n\t\n"));
     assert!(ana.types(b"zero\0byte\n"));
     // Just right, one more, and far more.
@@ -98,7 +98,7 @@ fn output_that_nobody_reads() {
     let place = Place::new();
     let ana = place.chat("ring", "ana").found().start();
     let ben = place.chat("ring", "ben").join(&ana.addr()).start();
-    ring::whole(&[&ana, &ben]);
+    group::whole(&[&ana, &ben]);
     let peer = ben.peer();
     ben.stop_reading();
     ana.say("the last line that is read");

@@ -3,7 +3,7 @@
 use std::net::TcpListener;
 use std::time::Duration;
 
-use tertulia_tests::program::{Event, Place, Running, ring};
+use tertulia_tests::program::{Event, Place, Running, group};
 
 /// Waits until it was refused for this reason and ended with status 1; nothing else is complained about.
 fn refused(member: &Running, code: &str) {
@@ -30,7 +30,7 @@ fn a_wrong_secret() {
     refused(&eva.join(&addr).start(), "wrong-secret");
     // Whoever knows it gets in, and nobody else was ever there.
     let ben = place.chat("ring", "ben").set("group.secret=the right words to say").join(&addr).start();
-    ring::whole(&[&ana, &ben]);
+    group::whole(&[&ana, &ben]);
     assert!(ana.state(|s| s.named("joined").all(|s| s.event.field("nick") == "ben")));
 }
 
@@ -50,7 +50,7 @@ fn nicks_that_are_taken() {
     assert_eq!(nicks.len(), 3, "{nicks:?}");
     assert!(nicks.iter().all(|nick| nick.starts_with("nemo")) && nicks[0] == "nemo", "{nicks:?}");
     let all: Vec<&Running> = std::iter::once(&ana).chain(&nemos).collect();
-    ring::whole(&all);
+    group::whole(&all);
     for member in all {
         let answer = member.ask("/peers", "members");
         let mut seen: Vec<_> =

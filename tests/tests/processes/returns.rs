@@ -1,7 +1,8 @@
 //! Members that die and come back with their data directory.
 
+use tertulia_tests::program::group::Shape;
 use tertulia_tests::program::talk::words;
-use tertulia_tests::program::{Place, Running, check, ring};
+use tertulia_tests::program::{Event, Place, Running, check, group};
 
 /// Lines that each one says before, while one is away, and afterwards.
 const LINES: u64 = 40;
@@ -16,9 +17,9 @@ fn hears(member: &Running, origin: &str, count: u64) {
     member.until("what others say", |state| (state.heard(origin) >= count).then_some(()));
 }
 
-fn restart(profile: &str, n: usize, successors: usize) {
+fn restart(profile: &str, n: usize, shape: Shape) {
     let place = Place::new();
-    let mut all = ring::group(&place, profile, n, successors);
+    let mut all = group::group(&place, profile, n, shape);
     all.iter().for_each(|member| says(member, 1, LINES));
     let ben = all.remove(1);
     let peer = ben.peer();
@@ -46,8 +47,8 @@ fn restart(profile: &str, n: usize, successors: usize) {
     }
     let mut members: Vec<&Running> = all.iter().collect();
     members.push(&ben);
-    ring::whole(&members);
-    ring::closed(&members, successors);
+    group::whole(&members);
+    shape.settled(&members);
     println!(
         "{profile}, {n} members: killed, ready again after {} ms, seen by all after {} ms",
         back.as_millis(),
@@ -74,24 +75,29 @@ fn restart(profile: &str, n: usize, successors: usize) {
 
 #[test]
 fn one_of_two() {
-    restart("ring", 2, 1);
+    restart("ring", 2, Shape::Ring(1));
 }
 
 #[test]
 fn one_of_four_on_a_ring() {
-    restart("ring", 4, 1);
+    restart("ring", 4, Shape::Ring(1));
 }
 
 #[test]
 fn one_of_four_on_a_redundant_ring() {
-    restart("redundant-ring", 4, 3);
+    restart("redundant-ring", 4, Shape::Ring(3));
 }
 
 /// `cleo` comes back without an address, and nobody can be looked up; `rest` had stayed.
+#[test]
+fn one_of_four_around_a_leader() {
+    restart("leader", 4, Shape::Star);
+}
+
 fn comes_back(rest: [&Running; 2], cleo: &Running, peer: &str) {
     assert_eq!(cleo.peer(), peer);
     let members = [rest[0], rest[1], cleo];
-    ring::whole(&members);
+    group::whole(&members);
     cleo.say("here again");
     for member in rest {
         hears(member, peer, 1);
@@ -104,7 +110,7 @@ fn comes_back(rest: [&Running; 2], cleo: &Running, peer: &str) {
 #[test]
 fn through_the_address_book() {
     let place = Place::new();
-    let all = ring::group(&place, "ring", 3, 1);
+    let all = group::group(&place, "ring", 3, Shape::Ring(1));
     let [ana, ben, cleo] = &all[..] else { unreachable!() };
     let peer = cleo.peer();
     cleo.leaves();
@@ -121,16 +127,33 @@ fn through_the_address_book() {
     assert_eq!(from, peer);
 }
 
-/// Discovery sees nobody, as it would on another machine: a group of one comes about, and the groups soon meet.
+/// Discovery sees nobody, as it would on another machine: the address book knows the way all the same.
+#[test]
+fn past_discovery_that_sees_nobody() {
+    let place = Place::new();
+    let all = group::group(&place, "ring", 3, Shape::Ring(1));
+    let [ana, ben, cleo] = &all[..] else { unreachable!() };
+    let peer = cleo.peer();
+    cleo.leaves();
+    ben.about(0, &["left"], &peer);
+    let cleo = place.chat("ring", "cleo").env("TERTULIA_RUNTIME_DIR", place.path().join("elsewhere")).start();
+    comes_back([ana, ben], &cleo, &peer);
+    let alone =
+        cleo.state(|s| s.told.iter().any(|s| matches!(&s.event, Event::Other(e) if e["event"] == "waiting")));
+    assert!(!alone, "it founded a group of its own");
+}
+
+/// A group of one was founded beside the others, and the groups soon meet.
 #[test]
 fn groups_of_one_name_meet() {
     let place = Place::new();
-    let all = ring::group(&place, "ring", 3, 1);
+    let all = group::group(&place, "ring", 3, Shape::Ring(1));
     let [ana, ben, cleo] = &all[..] else { unreachable!() };
     let peer = cleo.peer();
     cleo.kill();
     ana.about(0, &["dead"], &peer);
-    let cleo = place.chat("ring", "cleo").env("TERTULIA_RUNTIME_DIR", place.path().join("elsewhere")).start();
+    let elsewhere = place.path().join("elsewhere");
+    let cleo = place.chat("ring", "cleo").env("TERTULIA_RUNTIME_DIR", elsewhere).arg("--found").start();
     let start = std::time::Instant::now();
     comes_back([ana, ben], &cleo, &peer);
     println!("two groups of one name were one after {} ms", start.elapsed().as_millis());

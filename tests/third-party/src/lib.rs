@@ -23,6 +23,7 @@ pub fn build(_config: &Config) -> Box<dyn Topology> {
     Box::new(Star { hub: Peer::ME })
 }
 
+#[derive(Clone)]
 struct Star {
     /// Whom this member links to; itself when it is the hub.
     hub: Peer,

@@ -21,7 +21,7 @@ fn registry() -> Result<Registry, Box<dyn Error>> {
         Ok::<_, String>(flood_star::build(&config))
     })?;
     all.transport
-        .add(tcp::KIND, tcp::Config::default(), |config, ()| Ok::<_, String>(tcp::build(&config)))?;
+        .add(tcp::KIND, tcp::Config::default(), |config, ()| tcp::build(&config))?;
     Ok(all)
 }
 

@@ -25,7 +25,7 @@ struct Follower {
 }
 
 /// A leader's state.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Leading {
     /// When the votes were won.
     since: Instant,

@@ -48,7 +48,7 @@ pub enum Effect {
 }
 
 /// What an elector is at the moment.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Role {
     /// It follows, or waits for somebody to follow.
     Follower,
@@ -61,7 +61,7 @@ enum Role {
 }
 
 /// One member's part in the election. It knows ids and messages, and nothing of links, rosters or parcels.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Election {
     me: PeerId,
     settings: Settings,

@@ -71,11 +71,10 @@ impl Config {
     }
 
     pub(super) fn settings(&self) -> election::Settings {
-        let least = self.timeout.0.max(Span::millis(50).0);
         election::Settings {
             rule: self.election.rule,
-            heartbeat: self.heartbeat.0.clamp(Span::millis(10).0, least / 2),
-            timeout: (least, least * 2),
+            heartbeat: self.heartbeat.0,
+            timeout: (self.timeout.0, self.timeout.0 * 2),
             pre_vote: true,
             planted: self.planted,
         }
@@ -110,6 +109,6 @@ mod tests {
         assert_eq!(hasty.check().unwrap_err().to_string(), "timeout: 1ms is not within 50ms to 5m");
         let slow = Config { heartbeat: Span::millis(501), ..Config::default() };
         assert_eq!(slow.check().unwrap_err().to_string(), "heartbeat: 501ms is not within 10ms to 500ms");
-        assert_eq!(slow.settings().heartbeat, Span::millis(500).0);
+        assert!(super::super::build(slow).is_err());
     }
 }

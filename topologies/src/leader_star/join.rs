@@ -25,7 +25,7 @@ const ADMISSIONS_MAX: usize = 64;
 const REMEMBER: Duration = Duration::from_secs(10);
 
 /// A request under way.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Joining {
     contact: Peer,
     /// The leader that the contact named.
@@ -51,7 +51,7 @@ impl Joining {
 }
 
 /// A newcomer that asked this member.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Admission {
     nick: Arc<str>,
     claimed_at: u64,
@@ -61,7 +61,7 @@ struct Admission {
 }
 
 /// Newcomers that asked this member lately.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Admissions(BTreeMap<PeerId, Admission>);
 
 impl Star {

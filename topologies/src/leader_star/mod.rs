@@ -32,10 +32,13 @@ pub const KIND: &str = "leader-star";
 /// What this plug-in is, for people: the page that also opens this module.
 pub const DOC: &str = include_str!("docs.md");
 
-/// A star with these options. Those out of range are brought into it; [`Config::check`] tells of them.
-#[must_use]
-pub fn build(config: &Config) -> Box<dyn Topology> {
-    Box::new(Star::new(config))
+/// A star with these options.
+///
+/// # Errors
+/// An option out of range.
+pub fn build(config: Config) -> Result<Box<dyn Topology>, BadOption> {
+    config.check()?;
+    Ok(Box::new(Star::new(&config)))
 }
 
 impl Topology for Star {

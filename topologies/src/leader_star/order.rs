@@ -27,7 +27,7 @@ const ASK: Duration = Duration::from_millis(100);
 const STREAMS_MAX: usize = STEPS_MAX;
 
 /// What a member knows of the order.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Sequence {
     /// How far every stream is here.
     tops: BTreeMap<(PeerId, Incarnation), u64>,

@@ -15,7 +15,7 @@ use super::order::Sequence;
 use crate::election::{Effect, Election, Io, Settings};
 
 /// Where this node stands.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Phase {
     /// Neither a member nor on the way.
     Outside,
@@ -30,7 +30,7 @@ pub(super) enum Phase {
 }
 
 /// One member of a star.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Star {
     pub(super) routing: Routing,
     pub(super) settings: Settings,

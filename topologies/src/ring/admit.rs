@@ -28,7 +28,7 @@ const ROUND: (Duration, Duration, Duration) =
     (Duration::from_millis(500), Duration::from_millis(50), Duration::from_secs(5));
 
 /// A newcomer that asked this member.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Admission {
     nick: Arc<str>,
     claimed_at: u64,
@@ -38,7 +38,7 @@ pub(super) struct Admission {
     stage: Stage,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Stage {
     /// Queries with these nonces are on their way; the next step is due at `at`.
     Asking { rounds: Vec<u64>, at: Instant },

@@ -85,18 +85,17 @@ impl<const REDUNDANT: bool> Settings<REDUNDANT> {
     }
 
     pub(super) fn tuning(&self) -> Tuning {
-        let successors = self.successors.clamp(Self::SUCCESSORS_MIN, SUCCESSORS_MAX);
         Tuning {
             kind: Self::KIND,
-            successors: usize::from(successors),
-            stabilise: self.stabilise.0.max(Duration::from_millis(100)),
-            retry: self.retry.0.max(Duration::from_millis(10)),
+            successors: usize::from(self.successors),
+            stabilise: self.stabilise.0,
+            retry: self.retry.0,
             planted: self.planted,
         }
     }
 }
 
-/// Options as the protocol uses them, whichever kind they came from and brought into range.
+/// Options as the protocol uses them, whichever kind they came from.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Tuning {
     pub(super) kind: &'static str,
@@ -135,7 +134,7 @@ mod tests {
     fn what_is_out_of_range_is_named() {
         let one = RedundantConfig { successors: 1, ..RedundantConfig::default() };
         assert_eq!(one.check().unwrap_err().to_string(), "successors: 1 is not within 2 to 16");
-        assert_eq!(one.tuning().successors, 2);
+        assert!(super::super::build(one).is_err());
         assert_eq!(Config { successors: 17, ..Config::default() }.check().unwrap_err().key, "successors");
         let hasty = Config { retry: Span::millis(1), ..Config::default() };
         assert_eq!(hasty.check().unwrap_err().key, "retry");

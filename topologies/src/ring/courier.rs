@@ -21,7 +21,7 @@ const SEEN_MAX: usize = 256;
 const TRIES: u8 = 4;
 
 /// A letter on its way over one link.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Pending {
     /// To whom.
     pub(super) to: Peer,
@@ -38,7 +38,7 @@ pub(super) struct Pending {
 }
 
 /// Letters under way and letters seen.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Courier {
     retry: Duration,
     pending: Vec<Pending>,

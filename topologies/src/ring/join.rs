@@ -14,7 +14,7 @@ use super::state::{Phase, Ring};
 const DOUBLINGS: u32 = 3;
 
 /// A request under way.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Joining {
     contact: Peer,
     nick: Arc<str>,

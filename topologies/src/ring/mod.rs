@@ -39,10 +39,13 @@ pub const KIND_REDUNDANT: &str = "redundant-ring";
 /// What this plug-in is, for people: the page that also opens this module.
 pub const DOC: &str = include_str!("docs.md");
 
-/// A ring with these options. Those out of range are brought into it; [`Settings::check`] tells of them.
-#[must_use]
-pub fn build<const REDUNDANT: bool>(config: Settings<REDUNDANT>) -> Box<dyn Topology> {
-    Box::new(Ring::new(config.tuning()))
+/// A ring with these options.
+///
+/// # Errors
+/// An option out of range.
+pub fn build<const REDUNDANT: bool>(config: Settings<REDUNDANT>) -> Result<Box<dyn Topology>, BadOption> {
+    config.check()?;
+    Ok(Box::new(Ring::new(config.tuning())))
 }
 
 impl Topology for Ring {

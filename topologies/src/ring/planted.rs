@@ -25,7 +25,7 @@ pub enum Planted {
 }
 
 /// What a member of a ring of 2001 goes by.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Chord2001 {
     successors: Vec<PeerId>,
     predecessor: Option<PeerId>,

@@ -22,7 +22,7 @@ use super::state::{Phase, Ring};
 const SLACK: usize = 8;
 
 /// Linked members by direction, in memory that is used again.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Routes {
     fresh: bool,
     ring: Vec<(bool, PeerId, Peer)>,

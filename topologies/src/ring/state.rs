@@ -31,7 +31,7 @@ pub(super) const QUITTING_MAX: usize = 64;
 pub(super) const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Where this node stands.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Phase {
     /// Neither a member nor on the way.
     Outside,
@@ -55,7 +55,7 @@ pub(super) struct Want {
 }
 
 /// One member of a ring.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Ring {
     pub(super) tuning: Tuning,
     pub(super) phase: Phase,

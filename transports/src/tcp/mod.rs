@@ -12,6 +12,8 @@ use tertulia::link::stream::{StreamRx, StreamTx};
 use tertulia::link::{Caps, Listener, Locator, RawLink, Transport, TransportError};
 use tokio::net::{TcpListener, TcpStream};
 
+pub use crate::option::BadOption;
+
 use crate::address::{check_advertise, check_dial, dialable, locator, resolve};
 
 /// The name of this transport in profiles, and its scheme.
@@ -37,16 +39,19 @@ impl Config {
     /// Checks that others can dial what is made known.
     ///
     /// # Errors
-    /// The reason, beginning with the option's name.
-    pub fn check(&self) -> Result<(), String> {
+    /// The option that is wrong.
+    pub fn check(&self) -> Result<(), BadOption> {
         check_advertise(KIND, self.advertise.as_deref())
     }
 }
 
 /// The transport.
-#[must_use]
-pub fn build(config: &Config) -> Arc<dyn Transport> {
-    Arc::new(Tcp { config: config.clone() })
+///
+/// # Errors
+/// An option out of range.
+pub fn build(config: &Config) -> Result<Arc<dyn Transport>, BadOption> {
+    config.check()?;
+    Ok(Arc::new(Tcp { config: config.clone() }))
 }
 
 struct Tcp {
@@ -117,7 +122,7 @@ mod tests {
 
     #[test]
     fn what_can_never_be_dialled_is_known_without_trying() {
-        let tcp = build(&Config::default());
+        let tcp = build(&Config::default()).unwrap();
         let check = |text: &str| tcp.check_dial(&Locator::parse_or(KIND, text).unwrap());
         for good in ["127.0.0.1:1", "[::1]:1", "[fe80::1%eth0]:1", "example.org:4711", "my_host:1"] {
             check(good).unwrap();
@@ -131,7 +136,7 @@ mod tests {
     fn options_are_checked() {
         let check = |text: &str| Config { advertise: Some(text.into()), ..Config::default() }.check();
         check("example.org").unwrap();
-        assert!(check("0.0.0.0:1").unwrap_err().starts_with("advertise: `0.0.0.0` stands for every"));
+        assert!(check("0.0.0.0:1").unwrap_err().reason.starts_with("`0.0.0.0` stands for every"));
         Config::default().check().unwrap();
     }
 }

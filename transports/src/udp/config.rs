@@ -1,9 +1,11 @@
 //! Options of this transport.
 
-use std::fmt;
-
 use serde::{Deserialize, Serialize};
 use tertulia_core::units::Size;
+
+use super::KIND;
+use crate::address::check_advertise;
+use crate::option::BadOption;
 
 /// Options of this transport.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,6 +29,7 @@ impl Default for Config {
 impl Config {
     /// The length of datagrams, once all options are in range.
     pub(super) fn check(&self) -> Result<u16, BadOption> {
+        check_advertise(KIND, self.advertise.as_deref())?;
         if self.resend > 20 {
             return Err(BadOption {
                 key: "resend",
@@ -40,23 +43,6 @@ impl Config {
         })
     }
 }
-
-/// An option outside its range.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BadOption {
-    /// The option's name in the table.
-    pub key: &'static str,
-    /// What is wrong, and what would do.
-    pub reason: String,
-}
-
-impl fmt::Display for BadOption {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.key, self.reason)
-    }
-}
-
-impl std::error::Error for BadOption {}
 
 #[cfg(test)]
 mod tests {
@@ -73,5 +59,8 @@ mod tests {
         );
         assert_eq!(of(1 << 32, 5).unwrap_err().key, "datagram");
         assert_eq!(of(1200, 21).unwrap_err().key, "resend");
+        let known_as = |text: &str| Config { advertise: Some(text.into()), ..Config::default() }.check();
+        assert_eq!(known_as("example.org"), Ok(1200));
+        assert_eq!(known_as("host:99999").unwrap_err().key, "advertise");
     }
 }

@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep_until};
 use super::burst::{Burst, Out};
 use super::conn::Conn;
 use super::endpoint::Endpoint;
-use super::wire::HAND_HEAD;
+use super::wire::AROUND_HAND;
 
 /// A link as its halves, its keeper and the socket's reader share it.
 pub(super) struct Link {
@@ -199,7 +199,7 @@ impl LinkTx for UdpTx {
             }
             let most = usize::from(self.0.endpoint.size);
             if !state.conn.is_established() {
-                return Poll::Ready(hand(state, now, batch, most - HAND_HEAD));
+                return Poll::Ready(hand(state, now, batch, most - AROUND_HAND));
             }
             if let Some(long) = batch.records().find(|r| r.len() > most - super::wire::HEAD) {
                 return Poll::Ready(Err(TransportError::oversize(long.len(), most - super::wire::HEAD)));

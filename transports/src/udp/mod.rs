@@ -21,7 +21,8 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
 
 use crate::address::{check_dial, dialable, resolve};
-pub use config::{BadOption, Config};
+pub use crate::option::BadOption;
+pub use config::Config;
 use endpoint::{Answer, Endpoint};
 use link::Link;
 

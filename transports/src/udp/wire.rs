@@ -7,14 +7,18 @@
 //! | 1 knock | `tertulia`, version (2), id of the dialler (8), datagram length (2), zeros up to 64 bytes | asks for a cookie |
 //! | 2 cookie | to (8), cookie (20) | answers a knock; nothing is kept |
 //! | 3 open | as knock, the cookie before the zeros | asks for a link |
-//! | 4 opened | to (8), id of the listener (8), datagram length (2) | the link's other id; 0 when the lengths differ |
-//! | 5 hand | to (8), number (1), message | a message of the handshake |
-//! | 6 end | to (8), number (1) | no more messages will follow, nor will a link |
-//! | 7 heard | to (8), number (1) | acknowledges 5 or 6 |
+//! | 4 opened | to (8), id of the listener (8), datagram length (2), check (4) | the link's other id; 0 when the lengths differ |
+//! | 5 hand | to (8), number (1), message, check (4) | a message of the handshake |
+//! | 6 end | to (8), number (1), check (4) | no more messages will follow, nor will a link |
+//! | 7 heard | to (8), number (1), check (4) | acknowledges 5 or 6 |
 //! | 8 record | to (8), number (8), tag (8), record | |
 //! | 9 ping | to (8), number (8), tag (8) | asks for a sign of life |
 //! | 10 fin | to (8), number (8), tag (8), gone (1) | the sender sends no more records; 1: and reads none |
 //! | 11 ack | to (8), number (8), tag (8), highest (8), delay in µs (4), room (2), which arrived (136) | counts by itself |
+//!
+//! A check is the start of the BLAKE3 hash of all before it. It proves nothing: it turns a datagram that was damaged on
+//! its way, before the two sides share a key, into a lost one, which is sent again. UDP's own check is two bytes, or
+//! none. Without it the crypto suite takes damage for another secret.
 //!
 //! Tags are BLAKE3 under a key of the link and the direction, over all before them and, but for a record, all behind
 //! them: a record is sealed already.
@@ -33,8 +37,9 @@ pub(super) type Cookie = [u8; COOKIE];
 pub(super) const COOKIE: usize = 20;
 /// Bytes of a dialler's datagrams: no answer to them is longer.
 pub(super) const KNOCK: usize = 64;
-/// Bytes before the message of a handshake.
-pub(super) const HAND_HEAD: usize = 1 + 8 + 1;
+/// Bytes around the message of a handshake.
+pub(super) const AROUND_HAND: usize = 1 + 8 + 1 + CHECK;
+const CHECK: usize = 4;
 /// Bytes before a record.
 pub(super) const HEAD: usize = 1 + 8 + 8 + TAG;
 const TAG: usize = 8;
@@ -74,6 +79,7 @@ impl<'a> Datagram<'a> {
             return Self::parse_dialler(kind, bytes, rest);
         }
         let (to, rest) = id(rest)?;
+        let rest = if matches!(kind, OPENED | HAND | END | HEARD) { unchecked(bytes, rest)? } else { rest };
         match kind {
             COOKIES => Some(Datagram::Cookie { to, cookie: rest.try_into().ok()? }),
             OPENED => {
@@ -104,6 +110,20 @@ impl<'a> Datagram<'a> {
     }
 }
 
+/// The rest of a datagram without its check; `None` when that does not hold.
+fn unchecked<'a>(bytes: &[u8], rest: &'a [u8]) -> Option<&'a [u8]> {
+    let (before, check) = bytes.split_last_chunk::<CHECK>()?;
+    let (rest, _) = rest.split_last_chunk::<CHECK>()?;
+    (first(&blake3::hash(before)) == *check).then_some(rest)
+}
+
+/// The datagram with its check.
+fn checked(mut datagram: Vec<u8>) -> Vec<u8> {
+    let check: [u8; CHECK] = first(&blake3::hash(&datagram));
+    datagram.extend_from_slice(&check);
+    datagram
+}
+
 fn id(bytes: &[u8]) -> Option<(u64, &[u8])> {
     bytes.split_first_chunk::<8>().map(|(id, rest)| (u64::from_le_bytes(*id), rest))
 }
@@ -127,18 +147,18 @@ pub(super) fn cookie(to: u64, cookie: &Cookie) -> Vec<u8> {
 
 /// The answer to the wish for a link.
 pub(super) fn opened(to: u64, from: u64, size: u16) -> Vec<u8> {
-    [&[OPENED][..], &to.to_le_bytes(), &from.to_le_bytes(), &size.to_le_bytes()].concat()
+    checked([&[OPENED][..], &to.to_le_bytes(), &from.to_le_bytes(), &size.to_le_bytes()].concat())
 }
 
 /// A message of a handshake; `None` is the end.
 pub(super) fn hand(to: u64, number: u8, message: Option<&[u8]>) -> Vec<u8> {
     let kind = if message.is_some() { HAND } else { END };
-    [&[kind][..], &to.to_le_bytes(), &[number], message.unwrap_or_default()].concat()
+    checked([&[kind][..], &to.to_le_bytes(), &[number], message.unwrap_or_default()].concat())
 }
 
 /// Acknowledges a message of a handshake.
 pub(super) fn heard(to: u64, number: u8) -> Vec<u8> {
-    [&[HEARD][..], &to.to_le_bytes(), &[number]].concat()
+    checked([&[HEARD][..], &to.to_le_bytes(), &[number]].concat())
 }
 
 /// A datagram of a link that is up, as its other end reads it once its tag holds.
@@ -273,7 +293,7 @@ impl Secret {
     }
 }
 
-const _: () = assert!(1 + 8 + COOKIE <= KNOCK && 1 + 8 + 8 + 2 <= KNOCK);
+const _: () = assert!(1 + 8 + COOKIE <= KNOCK && 1 + 8 + 8 + 2 + CHECK <= KNOCK);
 
 #[cfg(test)]
 mod tests {
@@ -332,6 +352,17 @@ mod tests {
         }
         assert!(read > 10_000, "{read}");
         assert_eq!(opened, 0, "altered datagrams of a link were believed");
+    }
+
+    #[test]
+    fn a_damaged_message_of_a_handshake_is_a_lost_one() {
+        for whole in [opened(5, 6, 1200), hand(5, 1, Some(b"hello")), hand(5, 2, None), heard(5, 1)] {
+            for bit in 8..whole.len() * 8 {
+                let mut bytes = whole.clone();
+                bytes[bit / 8] ^= 1 << (bit % 8);
+                assert_eq!(Datagram::parse(&bytes), None, "bit {bit} of {whole:?}");
+            }
+        }
     }
 
     #[test]

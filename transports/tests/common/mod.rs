@@ -8,8 +8,7 @@ use std::time::Duration;
 
 use tertulia::crypto::{GroupKey, GroupSecret, Identity, noise, plain};
 use tertulia::link::{
-    Crypto, HandshakeParams, LaneLimits, Lanes, LinkRx, LinkTx, RecordReader, RecordWriter, RxBatch, TxBatch,
-    admit_epoch,
+    Crypto, HandshakeParams, Lanes, LinkRx, LinkTx, RecordReader, RecordWriter, RxBatch, TxBatch, admit_epoch,
 };
 use tertulia_core::frame::{Frame, Lane};
 use tertulia_core::id::Incarnation;
@@ -35,8 +34,8 @@ pub fn plain() -> Arc<dyn Crypto> {
 }
 
 pub async fn send(tx: &mut dyn LinkTx, writer: &mut RecordWriter, frames: &[Frame]) {
-    let mut lanes = Lanes::new(LaneLimits { control: 0, data: 64 << 20, repair: 0 });
-    frames.iter().for_each(|frame| lanes.push(Lane::Data, frame.clone()).unwrap());
+    let mut lanes = Lanes::default();
+    frames.iter().for_each(|frame| lanes.push(Lane::Data, frame.clone()));
     let mut batch = TxBatch::new(TxBatch::USUAL);
     while !(lanes.is_empty() && batch.is_empty()) {
         writer.fill(&mut lanes, &mut batch).unwrap();

@@ -20,7 +20,7 @@ fn member(hub: &memory::Hub, nick: &str) -> Builder {
     let key = GroupKey::new("test", &GroupSecret::from_bytes([1; 32])).unwrap();
     Node::builder()
         .group(Arc::new(key))
-        .topology(ring::build(ring::Config::default()))
+        .topology(ring::build(ring::Config::default()).unwrap())
         .transport(memory::build(&memory::Config::default(), hub))
         .crypto(plain::build(&plain::Config::default()))
         .nick(nick)
@@ -66,7 +66,7 @@ async fn a_typed_line_has_its_turn() {
     let names = ("ring".to_owned(), "test".to_owned());
     let session = Session::new(ben, feed, lines, Signals::new().unwrap(), Output::to(true, pipe), names);
     let outcome = tokio::time::timeout(Duration::from_secs(60), session.run()).await.unwrap();
-    assert_eq!(outcome, Outcome::Left);
+    assert_eq!(outcome, Ended::Over(Outcome::Left));
     let text = output_end.await.unwrap();
     let events: Vec<&str> = text.lines().collect();
     let count =
@@ -92,7 +92,7 @@ async fn alone(
 }
 
 /// Runs it to its end: how it ended, and all that it told.
-async fn ended(session: Session, mut output: tokio::io::DuplexStream) -> (Outcome, String) {
+async fn ended(session: Session, mut output: tokio::io::DuplexStream) -> (Ended, String) {
     let run = tokio::time::timeout(Duration::from_secs(60), session.run());
     let mut text = String::new();
     let (outcome, read) = tokio::join!(run, output.read_to_string(&mut text));
@@ -108,14 +108,14 @@ async fn a_signal_is_heard_while_nobody_reads() {
     let (session, output) = alone(lines, signals, 16).await;
     asks.try_send(()).unwrap();
     let outcome = tokio::time::timeout(Duration::from_secs(60), session.run()).await;
-    assert_eq!(outcome, Ok(Outcome::Left));
+    assert_eq!(outcome, Ok(Ended::Over(Outcome::Left)));
     drop(output);
 }
 
 /// The end of input was no signal: the first one is no reason to hurry, the second one is.
 #[tokio::test(flavor = "multi_thread")]
 async fn only_a_second_signal_is_asking_again() {
-    for (signalled, expected) in [(1, Outcome::Left), (2, Outcome::LeftEarly)] {
+    for (signalled, expected) in [(1, Ended::Over(Outcome::Left)), (2, Ended::AtOnce)] {
         let (_typed, lines) = mpsc::channel(1);
         let (asks, signals) = Signals::channel();
         let (mut session, output) = alone(lines, signals, 1 << 20).await;
@@ -137,7 +137,7 @@ async fn messages_of_unknown_fate_are_told() {
     session.sent.add(&id);
     (0..2).for_each(|_| asks.try_send(()).unwrap());
     let (outcome, text) = ended(session, output).await;
-    assert_eq!(outcome, Outcome::LeftEarly);
+    assert_eq!(outcome, Ended::Over(Outcome::LeftEarly));
     let fate = format!("{{\"event\":\"delivered\",\"id\":\"{id}\",\"of\":1,\"reached\":0}}");
     assert!(text.lines().any(|line| line == fate), "{text}");
     assert_eq!(text.matches("\"code\":\"undelivered\"").count(), 1, "{text}");
@@ -152,7 +152,45 @@ async fn nobody_else_is_nobody_missed() {
     let (_asks, signals) = Signals::channel();
     let (session, output) = alone(lines, signals, 1 << 20).await;
     let (outcome, text) = ended(session, output).await;
-    assert_eq!(outcome, Outcome::Left);
+    assert_eq!(outcome, Ended::Over(Outcome::Left));
     assert!(text.contains("\"of\":0,\"reached\":0"), "{text}");
     assert!(!text.contains("\"event\":\"error\""), "{text}");
+}
+
+/// Somebody who is not let in can leave, and is told of what was not sent. What was said before the wish to leave has its
+/// chance, unless the wish is repeated.
+#[tokio::test(flavor = "multi_thread")]
+async fn leaving_while_joining() {
+    for (lines, unsent) in [(&["/quit"][..], false), (&["hello", "/quit", "$exit"], true)] {
+        let builder = member(&memory::Hub::default(), "ana").join(["memory://nobody"]);
+        let feed = builder.feed(Filter::all(), 1 << 10);
+        let node = builder.start().await.unwrap();
+        let (pipe, output) = tokio::io::duplex(1 << 20);
+        let (typed, typing) = mpsc::channel(8);
+        lines.iter().for_each(|line| typed.try_send(Ok((*line).to_owned())).unwrap());
+        let (_asks, signals) = Signals::channel();
+        let names = ("ring".to_owned(), "test".to_owned());
+        let session = Session::new(node, feed, typing, signals, Output::to(true, pipe), names);
+        // Far less than joining goes on.
+        let told = tokio::time::timeout(Duration::from_secs(4), ended(session, output)).await;
+        let (outcome, text) = told.unwrap();
+        assert_eq!(outcome, Ended::Over(Outcome::Left), "{text}");
+        assert_eq!(text.contains("\"code\":\"not-sent\""), unsent, "{text}");
+    }
+}
+
+/// What is typed while joining is said once this node is a member, in order.
+#[tokio::test(flavor = "multi_thread")]
+async fn lines_typed_early_are_said() {
+    let (typed, lines) = mpsc::channel(8);
+    for line in ["one", "two", "/msg ana three", "/quit"] {
+        typed.try_send(Ok(line.to_owned())).unwrap();
+    }
+    let (_asks, signals) = Signals::channel();
+    let (session, output) = alone(lines, signals, 1 << 20).await;
+    let (outcome, text) = ended(session, output).await;
+    assert_eq!(outcome, Ended::Over(Outcome::Left));
+    let told: Vec<&str> = text.lines().filter(|l| l.starts_with("{\"event\":\"sent\"")).collect();
+    assert!(matches!(&told[..], [a, b] if a.contains("one") && b.contains("two")), "{text}");
+    assert!(text.contains("ana is you"), "{text}");
 }

@@ -9,6 +9,7 @@ use crate::id::{Incarnation, MessageId, Peer, PeerId};
 use crate::message::{Draft, Messages};
 use crate::parcel::Parcel;
 use crate::peers::Addr;
+use crate::time::Instant;
 
 /// A link, numbered by the driver; never used again within one run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -21,12 +22,13 @@ pub struct DialId(pub u64);
 /// What a driver tells an engine. The one door: replay, golden traces and fuzzing use it too.
 #[derive(Clone, Debug)]
 pub enum Input {
-    /// Be the first of a new group.
+    /// Be the first of a new group. While joining this is heeded only as long as no member answers.
     Found,
-    /// Become a member through any of these addresses, or the address book's when there are none.
+    /// Become a member through any of these addresses, or the address book's when there are none. While joining:
+    /// through these as well; those already known are left as they are.
     Join(Vec<Addr>),
-    /// Leave once pending deliveries are done.
-    Leave,
+    /// Leave once pending deliveries are done, and be gone by then in any case.
+    Leave(Instant),
     /// A link is authenticated and up.
     LinkUp {
         /// The driver's number for it.
@@ -94,6 +96,8 @@ pub enum DialFailure {
         code: &'static str,
         /// What it means.
         reason: String,
+        /// What to do next.
+        hint: &'static str,
         /// True when another try cannot help: wrong secret, version, epoch.
         fatal: bool,
     },

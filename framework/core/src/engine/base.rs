@@ -15,10 +15,11 @@ use crate::rng::NodeRng;
 use crate::time::Instant;
 
 /// Shared state of the engine's parts.
+#[derive(Clone)]
 pub(crate) struct Base {
     pub(crate) now: Instant,
     pub(crate) config: EngineConfig,
-    pub(crate) auth: Box<dyn Auth>,
+    pub(crate) auth: Arc<dyn Auth>,
     pub(crate) peers: PeerTable,
     pub(crate) links: Links,
     pub(crate) out: Vec<Output>,
@@ -47,6 +48,8 @@ pub struct Stats {
     pub repairs: u64,
     /// Parcels that were refused: forged, forked or malformed.
     pub refused: u64,
+    /// Bytes of parcels that wait for their predecessors now.
+    pub ahead: u64,
 }
 
 impl Base {

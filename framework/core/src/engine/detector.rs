@@ -30,7 +30,7 @@ const DOUBT: Duration = Duration::from_secs(60);
 const ERRANDS: usize = 64;
 
 /// State of the detector beside that of each link.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Detector {
     /// Somebody asked whether a target lives: (who asked, target, nonce).
     errands: VecDeque<(Peer, Peer, u64)>,

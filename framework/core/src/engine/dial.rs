@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use super::Engine;
 use super::api::{DialFailure, DialId, Output};
 use super::base::Base;
+use super::join::UNREACHED;
 use crate::id::{Peer, PeerId};
 use crate::peers::{Addr, State};
 use crate::time::{Instant, earliest};
@@ -14,6 +15,8 @@ use crate::time::{Instant, earliest};
 /// The first pause before a peer is dialled again; doubles up to [`REDIAL_MAX`].
 const REDIAL: Duration = Duration::from_millis(100);
 const REDIAL_MAX: Duration = Duration::from_secs(5);
+/// The pause before a contact is dialled again.
+const RETRY: Duration = Duration::from_millis(700);
 /// A link that stood this long forgets earlier failures.
 const LASTING: Duration = Duration::from_secs(5);
 /// The address book is stored at once, and then at most this often until the end.
@@ -42,14 +45,56 @@ struct Want {
 #[derive(Clone, Debug)]
 struct Contact {
     addr: Addr,
+    /// From the address book: whoever is there now may have nothing to do with this group, so a refusal says little.
+    remembered: bool,
     at: Instant,
     dialing: bool,
-    /// Why the last try failed, and whether another can help.
-    failure: Option<(String, &'static str, bool)>,
+    /// Why the last try failed.
+    failure: Option<Failure>,
+}
+
+impl Contact {
+    /// True when no other try can help.
+    fn is_closed(&self) -> bool {
+        !self.remembered && self.failure.as_ref().is_some_and(Failure::is_final)
+    }
+}
+
+/// Why a contact could not be reached.
+#[derive(Clone, Debug)]
+pub(crate) struct Failure {
+    pub(crate) reason: String,
+    pub(crate) code: &'static str,
+    pub(crate) hint: &'static str,
+    /// Tries in a row that were refused for what another try cannot change.
+    refusals: u32,
+}
+
+impl Failure {
+    /// A refusal travels in the clear: a hello that was altered on its way looks like one with another secret. What
+    /// is said this often in a row is believed.
+    const BELIEVED: u32 = 2;
+
+    fn new(failure: DialFailure, before: Option<&Failure>) -> Self {
+        match failure {
+            DialFailure::Nobody(reason) | DialFailure::Trouble(reason) => {
+                Failure { reason, code: "unreachable", hint: UNREACHED, refusals: 0 }
+            }
+            DialFailure::Refused { code, reason, hint, fatal } => {
+                let before = before.filter(|f| f.code == code).map_or(0, |f| f.refusals);
+                Failure { reason, code, hint, refusals: if fatal { before + 1 } else { 0 } }
+            }
+        }
+    }
+
+    /// True when it is believed that no other try can help.
+    fn is_final(&self) -> bool {
+        self.refusals >= Self::BELIEVED
+    }
 }
 
 /// State of dialling.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Dialer {
     wants: BTreeMap<Peer, Want>,
     contacts: Vec<Contact>,
@@ -69,25 +114,40 @@ impl Dialer {
         Dialer { book, ..Dialer::default() }
     }
 
-    /// Addresses of the book, to join through when no others are given.
-    pub(crate) fn book_addrs(&self) -> Vec<Addr> {
+    fn book_addrs(&self) -> Vec<Addr> {
         self.book.values().flat_map(|(addrs, _)| addrs.iter().cloned()).collect()
     }
 
-    pub(crate) fn set_contacts(&mut self, addrs: &[Addr], now: Instant) {
-        let contact = |a: &Addr| Contact { addr: a.clone(), at: now, dialing: false, failure: None };
-        self.contacts = addrs.iter().map(contact).collect();
+    /// Addresses to join through as well; those of the book when there are none.
+    pub(crate) fn add_contacts(&mut self, addrs: Vec<Addr>, now: Instant) {
+        let remembered = addrs.is_empty();
+        let addrs = if remembered { self.book_addrs() } else { addrs };
+        for addr in addrs {
+            if let Some(known) = self.contacts.iter_mut().find(|c| c.addr == addr) {
+                known.remembered &= remembered;
+                continue;
+            }
+            self.contacts.push(Contact { addr, remembered, at: now, dialing: false, failure: None });
+        }
+    }
+
+    /// True when every contact was tried and none can be reached.
+    pub(crate) fn nobody_answers(&self) -> bool {
+        self.contacts.iter().all(|c| c.failure.is_some())
     }
 
     pub(crate) fn drop_contacts(&mut self) {
         self.contacts.clear();
     }
 
-    /// Why no contact could be reached: the text of the last failure, its code, and whether all are final.
-    pub(crate) fn contact_failure(&self) -> Option<(String, &'static str, bool)> {
-        let last = self.contacts.iter().rev().find_map(|c| c.failure.clone())?;
-        let all_final = self.contacts.iter().all(|c| c.failure.as_ref().is_some_and(|f| f.2));
-        Some((last.0, last.1, all_final))
+    /// Why no contact could be reached: the last failure.
+    pub(crate) fn contact_failure(&self) -> Option<Failure> {
+        self.contacts.iter().rev().find_map(|c| c.failure.clone())
+    }
+
+    /// True when every contact has refused this node for good.
+    pub(crate) fn is_refused(&self) -> bool {
+        !self.contacts.is_empty() && self.contacts.iter().all(Contact::is_closed)
     }
 
     pub(crate) fn want(&mut self, base: &Base, peer: Peer) {
@@ -217,19 +277,16 @@ impl Dialer {
         let target = self.dials.remove(&dial)?;
         self.ended(&target);
         let nobody = matches!(failure, DialFailure::Nobody(_));
-        let (reason, code, fatal) = match failure {
-            DialFailure::Nobody(reason) => (reason, "unreachable", false),
-            DialFailure::Trouble(reason) => (reason, "unreachable", false),
-            DialFailure::Refused { code, reason, fatal } => (reason, code, fatal),
-        };
         match target {
             Target::Peer(p) => self.wants.get(&p).map(|w| (p, nobody, w.tries)),
             Target::Once(id) => base.peers.find(&id).map(|p| (p, nobody, 0)),
             Target::Contact(addr) => {
-                let at = base.now + base.rng.jitter(Duration::from_millis(700), 0.3);
                 if let Some(c) = self.contacts.iter_mut().find(|c| c.addr == addr) {
-                    c.failure = Some((reason, code, fatal));
-                    c.at = if fatal { Instant::FAR } else { at };
+                    let failure = Failure::new(failure, c.failure.as_ref());
+                    let pause = if failure.refusals == 1 { REDIAL } else { RETRY };
+                    c.failure = Some(failure);
+                    let again = base.now + base.rng.jitter(pause, 0.3);
+                    c.at = if c.is_closed() { Instant::FAR } else { again };
                 }
                 None
             }

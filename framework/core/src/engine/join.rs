@@ -16,10 +16,12 @@ use crate::topology::Input;
 const REPORT: Duration = Duration::from_secs(5);
 /// And given up after this.
 const GIVE_UP: Duration = Duration::from_secs(30);
-/// Leaving waits at most this long for pending deliveries.
-const DRAIN: Duration = Duration::from_secs(10);
-/// And this long for the topology, and for neighbours to hear of it.
+/// What to do when no member answers.
+pub(super) const UNREACHED: &str = "check that the address is right and that a member runs there";
+/// Leaving waits this long for the topology, and again for neighbours to hear of it.
 const MEND: Duration = Duration::from_secs(2);
+/// What is kept for both together when deliveries take all the time there is.
+pub const GOODBYE: Duration = Duration::from_secs(2);
 /// Nicks tried when a default one is taken.
 const NICKS_MAX: u32 = 16;
 
@@ -27,43 +29,76 @@ const NICKS_MAX: u32 = 16;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
     Idle,
-    Joining { until: Instant, report: Instant, contact: Option<Peer> },
+    Joining {
+        until: Instant,
+        report: Instant,
+        contact: Option<Peer>,
+    },
     Member,
-    Draining { until: Instant },
-    Mending { until: Instant },
-    Telling { until: Instant },
+    /// All is to be over by `end`, the goodbye too.
+    Draining {
+        end: Instant,
+    },
+    Mending {
+        until: Instant,
+        end: Instant,
+    },
+    Telling {
+        until: Instant,
+    },
     Stopped,
+}
+
+/// When the goodbye has to begin, to be over by `end`.
+fn goodbye(end: Instant) -> Instant {
+    end.before(GOODBYE)
 }
 
 impl Engine {
     pub(crate) fn phase_deadline(&self) -> Option<Instant> {
         match self.phase {
             Phase::Joining { until, report, .. } => Some(until.min(report)),
-            Phase::Draining { until } | Phase::Mending { until } | Phase::Telling { until } => Some(until),
+            Phase::Draining { end } => Some(goodbye(end)),
+            Phase::Mending { until, .. } | Phase::Telling { until } => Some(until),
             _ => None,
         }
     }
 
     pub(crate) fn found(&mut self) {
-        if self.phase != Phase::Idle {
-            return;
+        match self.phase {
+            Phase::Idle => self.restore(),
+            Phase::Joining { .. } if !self.may_be_let_in() => {
+                let reason = "nobody known from before answers: founding the group; they are asked again";
+                self.base.event(Event::Waiting(reason.into()));
+            }
+            _ => return,
         }
-        self.restore();
         self.ask(Input::Found);
         self.become_member();
     }
 
-    pub(crate) fn join(&mut self, mut contacts: Vec<Addr>) {
-        if self.phase != Phase::Idle {
-            return;
-        }
-        self.restore();
-        if contacts.is_empty() {
-            contacts = self.dialer.book_addrs();
-        }
+    pub(crate) fn join(&mut self, contacts: Vec<Addr>) {
         let now = self.base.now;
-        self.dialer.set_contacts(&contacts, now);
-        self.phase = Phase::Joining { until: now + GIVE_UP, report: now + REPORT, contact: None };
+        match self.phase {
+            Phase::Idle => {
+                self.restore();
+                self.phase = Phase::Joining { until: now + GIVE_UP, report: now + REPORT, contact: None };
+            }
+            Phase::Joining { .. } => {}
+            _ => return,
+        }
+        self.dialer.add_contacts(contacts, now);
+    }
+
+    /// True when somebody is linked who is a member, or may say so yet.
+    fn may_be_let_in(&self) -> bool {
+        self.base.links.iter().any(|l| l.member_there || !l.sync.complete)
+    }
+
+    /// True while joining when every address was tried and nobody is linked.
+    #[must_use]
+    pub fn nobody_answers(&self) -> bool {
+        matches!(self.phase, Phase::Joining { .. }) && !self.may_be_let_in() && self.dialer.nobody_answers()
     }
 
     /// Gives the topology back what it kept in an earlier run.
@@ -171,9 +206,9 @@ impl Engine {
         self.base.out.push(Output::Stop);
     }
 
-    pub(crate) fn leave(&mut self) {
+    pub(crate) fn leave(&mut self, end: Instant) {
         match self.phase {
-            Phase::Member => self.phase = Phase::Draining { until: self.base.now + DRAIN },
+            Phase::Member => self.phase = Phase::Draining { end },
             Phase::Idle | Phase::Joining { .. } => self.stop(),
             _ => {}
         }
@@ -181,8 +216,8 @@ impl Engine {
 
     /// The topology has nothing more to mend.
     pub(crate) fn topology_left(&mut self) {
-        if matches!(self.phase, Phase::Mending { .. }) {
-            self.phase = Phase::Telling { until: self.base.now + MEND };
+        if let Phase::Mending { end, .. } = self.phase {
+            self.phase = Phase::Telling { until: end.min(self.base.now + MEND) };
             self.roster.restate(&mut self.base, |r| r.left = true);
             sync::schedule(&mut self.base, Duration::ZERO, true);
         }
@@ -197,15 +232,16 @@ impl Engine {
                 if now >= report || now >= until {
                     self.report_join(now >= until);
                 }
-                if let Some((reason, code, true)) = self.dialer.contact_failure() {
-                    self.stop_with(code, reason, "check the group's name and secret, and the version");
+                if let Some(why) = self.dialer.contact_failure().filter(|_| self.dialer.is_refused()) {
+                    self.stop_with(why.code, why.reason, why.hint);
                 }
             }
-            Phase::Draining { until } if self.all_delivered() || now >= until => {
-                self.phase = Phase::Mending { until: now + MEND };
+            Phase::Draining { end } if self.all_delivered() || now >= goodbye(end) => {
+                let until = (goodbye(end) + GOODBYE / 2).max(now).min(now + MEND);
+                self.phase = Phase::Mending { until, end };
                 self.ask(Input::Leave);
             }
-            Phase::Mending { until } if now >= until => self.topology_left(),
+            Phase::Mending { until, .. } if now >= until => self.topology_left(),
             Phase::Telling { until } => {
                 let stamp = self.roster.stamp;
                 let live = |p: Peer| self.base.peers.get(p).is_live();
@@ -222,12 +258,14 @@ impl Engine {
 
     fn report_join(&mut self, over: bool) {
         let linked = self.base.links.up().len();
-        let (reason, code) = match self.dialer.contact_failure() {
-            Some((reason, code, _)) => (reason, code),
-            None if linked > 0 => ("linked, but nobody has let this node in yet".into(), "no-admission"),
-            None => ("no answer from any address".into(), "unreachable"),
+        let (reason, code, hint) = match self.dialer.contact_failure() {
+            Some(why) => (why.reason, why.code, why.hint),
+            None if linked > 0 => {
+                let hint = "wait, or join through another member";
+                ("linked, but nobody has let this node in yet".into(), "no-admission", hint)
+            }
+            None => ("no answer from any address".into(), "unreachable", UNREACHED),
         };
-        let hint = "check that the address is right and that a member runs there";
         if over {
             self.stop_with(code, reason, hint);
             return;

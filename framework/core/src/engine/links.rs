@@ -112,7 +112,7 @@ pub(crate) enum Second {
 }
 
 /// The links that are up.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Links {
     slots: Vec<Option<Box<Link>>>,
     by_id: BTreeMap<LinkId, Peer>,

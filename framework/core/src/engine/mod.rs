@@ -39,6 +39,7 @@ use crate::time::Instant;
 use crate::topology::{Act, Ctx, Outbox, Topology, View};
 
 pub use self::base::Stats;
+pub use self::join::GOODBYE;
 
 /// How long a change of neighbours must last to be told.
 const NEIGHBOURS: Duration = Duration::from_millis(100);
@@ -90,7 +91,8 @@ pub struct Setup {
     pub planted: Option<Planted>,
 }
 
-/// One node's protocol state.
+/// One node's protocol state. A copy goes on by itself, as the same node.
+#[derive(Clone)]
 pub struct Engine {
     base: Base,
     topology: Box<dyn Topology>,
@@ -141,7 +143,7 @@ impl Engine {
             base: Base {
                 now: Instant::ZERO,
                 config: setup.config,
-                auth: setup.auth,
+                auth: Arc::from(setup.auth),
                 peers: PeerTable::new(me),
                 links: Links::default(),
                 out: Vec::new(),
@@ -192,7 +194,7 @@ impl Engine {
             Input::DialFailed { dial, failure } => self.on_dial_failed(dial, failure),
             Input::Found => self.found(),
             Input::Join(contacts) => self.join(contacts),
-            Input::Leave => self.leave(),
+            Input::Leave(until) => self.leave(until),
             Input::Addrs(addrs) => self.roster.readdress(&mut self.base, addrs),
         }
         self.settle();
@@ -264,7 +266,7 @@ impl Engine {
     /// Figures since the start.
     #[must_use]
     pub fn stats(&self) -> Stats {
-        self.base.stats
+        Stats { ahead: self.delivery.ahead_bytes() as u64, ..self.base.stats }
     }
 
     fn on_link_up(&mut self, link: LinkId, id: PeerId, incarnation: Incarnation, dial: Option<DialId>) {

@@ -79,6 +79,7 @@ pub(crate) struct Member {
 pub(crate) struct Forged(pub(crate) &'static str);
 
 /// All members known.
+#[derive(Clone)]
 pub(crate) struct Roster {
     slots: Vec<Option<Box<Member>>>,
     me: Record,

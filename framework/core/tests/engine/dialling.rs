@@ -50,6 +50,28 @@ fn a_contact_that_falls_silent_is_given_up_for_another() {
 }
 
 #[test]
+fn a_refusal_is_final_when_it_is_said_twice() {
+    let mut net = Net::group(2);
+    let new = net.add_waiting(secs(60));
+    // One hello was altered on its way.
+    net.refusing = 1;
+    net.input(new, Input::Join(vec!["test://0".into()]));
+    net.run(secs(1));
+    assert!(!net.nodes[new].links.is_empty(), "it tried again: {:?}", net.nodes[new].events);
+
+    let stranger = net.add_waiting(secs(60));
+    net.refusing = u32::MAX;
+    net.input(stranger, Input::Join(vec!["test://0".into(), "test://1".into()]));
+    net.run(secs(1));
+    let last = net.nodes[stranger].events.last().map(|(_, event)| event.clone());
+    assert!(
+        matches!(last, Some(Event::Refused { code: "wrong-secret", hint: "check them", .. })),
+        "{last:?}"
+    );
+    assert_eq!(net.nodes[stranger].dials.len(), 4);
+}
+
+#[test]
 fn links_that_do_not_last_are_redialled_ever_less_often() {
     let mut net = Net::group(2);
     let start = net.now;
@@ -117,4 +139,106 @@ fn what_a_newcomer_learnt_is_told_once_it_is_a_member() {
             "{n} has not heard of {other}: {known:?}"
         );
     }
+}
+
+/// A node that remembers `book` and has just begun to join through it.
+fn remembering(net: &mut Net, book: &[usize]) -> usize {
+    let new = net.add_remembering(book);
+    net.input(new, Input::Join(vec![]));
+    new
+}
+
+fn is_member(net: &Net, n: usize) -> bool {
+    net.nodes[n].engine.is_member()
+}
+
+#[test]
+fn further_contacts_are_taken_while_joining() {
+    let mut net = Net::group(2);
+    net.crash(0);
+    let new = net.add(1, "new", false);
+    net.input(new, Input::Join(vec!["test://0".into()]));
+    net.run(ms(500));
+    let dials = |net: &Net| net.nodes[new].dials.iter().filter(|(_, addr)| addr == "test://0").count();
+    let before = dials(&net);
+    // One that is known already is left as it is, and waits for its turn.
+    net.input(new, Input::Join(vec!["test://0".into(), "test://1".into()]));
+    assert_eq!(dials(&net), before);
+    net.run(ms(200));
+    assert!(is_member(&net, new));
+}
+
+#[test]
+fn the_address_book_is_asked_beside_what_was_found() {
+    let mut net = Net::group(2);
+    net.crash(0);
+    let new = net.add_remembering(&[1]);
+    net.input(new, Input::Join(vec!["test://0".into()]));
+    net.run(secs(1));
+    assert!(!is_member(&net, new));
+    net.input(new, Input::Join(vec![]));
+    net.run(ms(200));
+    assert!(is_member(&net, new));
+}
+
+#[test]
+fn founds_after_all_when_nobody_answers() {
+    let mut net = Net::group(2);
+    net.crash(0);
+    net.crash(1);
+    let new = remembering(&mut net, &[0, 1]);
+    assert!(!net.nodes[new].engine.nobody_answers(), "nobody was asked yet");
+    net.run(ms(100));
+    assert!(net.nodes[new].engine.nobody_answers());
+    assert!(!is_member(&net, new), "that is for others to decide");
+    net.input(new, Input::Found);
+    assert!(is_member(&net, new));
+    let told = |e: &Event| matches!(e, Event::Waiting(_));
+    assert!(net.nodes[new].events.iter().any(|(_, e)| told(e)), "a group of one comes about silently");
+    // Whoever was away meets it later.
+    net.restart(0, 2);
+    net.input(0, Input::Found);
+    net.run(secs(60));
+    assert_eq!((net.state(new, 0), net.state(0, new)), (State::Alive, State::Alive));
+}
+
+#[test]
+fn does_not_found_while_a_member_may_let_it_in() {
+    let mut net = Net::group(1);
+    let new = net.add_waiting(secs(5));
+    net.input(new, Input::Join(vec!["test://0".into()]));
+    for _ in 0..20 {
+        net.run(ms(1));
+        if !net.nodes[new].links.is_empty() {
+            assert!(!net.nodes[new].engine.nobody_answers());
+            net.input(new, Input::Found);
+            assert!(!is_member(&net, new), "it founded while linked");
+        }
+    }
+    assert_eq!(asked(&net, new), Some(id_of(0)));
+    // The contact leaves before it could let anybody in.
+    net.input(0, Input::Leave(net.now + secs(10)));
+    net.run(secs(4));
+    assert!(!is_member(&net, new) && net.nodes[new].engine.nobody_answers());
+    net.input(new, Input::Found);
+    assert!(is_member(&net, new));
+}
+
+#[test]
+fn a_remembered_address_that_refuses_is_no_reason_to_end() {
+    let mut net = Net::new();
+    let new = remembering(&mut net, &[7]);
+    net.refusing = u32::MAX;
+    net.run(secs(2));
+    assert!(net.nodes[new].up && net.nodes[new].engine.nobody_answers());
+    net.input(new, Input::Join(vec!["test://8".into()]));
+    net.run(secs(2));
+    assert!(net.nodes[new].up, "not every address is one that was given");
+
+    let mut net = Net::new();
+    let new = net.add(1, "new", false);
+    net.refusing = u32::MAX;
+    net.input(new, Input::Join(vec!["test://7".into()]));
+    net.run(secs(2));
+    assert!(!net.nodes[new].engine.nobody_answers(), "it has ended");
 }

@@ -3,11 +3,13 @@
 #![allow(clippy::unwrap_used)]
 
 use bytes::Bytes;
+use tertulia_core::config::EngineConfig;
 use tertulia_core::engine::api::{Event, Input};
 use tertulia_core::frame::{Frame, FrameKind};
 use tertulia_core::id::{Digest, Incarnation, PeerId};
 use tertulia_core::message::{Draft, Room};
 use tertulia_core::parcel::{Header, Parcel, Scope};
+use tertulia_core::units::Size;
 use tertulia_core::wire::Writer;
 
 use super::net::{Net, TestAuth, id_of};
@@ -132,4 +134,25 @@ fn a_direct_message_that_is_not_taken_in_time_is_told_once() {
         .collect();
     assert_eq!(told, [(0, 1)]);
     assert_eq!(net.texts(1, 0), ["hello"]);
+}
+
+/// However many origins leave holes: what waits behind them all together is bounded, and takes nothing from who has none.
+#[test]
+fn what_waits_behind_holes_is_bounded_altogether() {
+    let mut net = Net::group(1);
+    let mut config = EngineConfig::default();
+    config.limits.ahead = Size::kib(1);
+    let one = net.add_with(config);
+    net.input(one, Input::Join(vec!["test://0".into()]));
+    net.run(secs(1));
+    for origin in 100..200 {
+        for number in 2..10 {
+            inject(&mut net, 0, one, FrameKind::Data, parcel(id_of(origin), number));
+        }
+    }
+    let ahead = net.nodes[one].engine.stats().ahead;
+    assert!((4096..=8192).contains(&ahead), "{ahead} bytes wait");
+    net.say(0, None, "hello");
+    net.run(secs(1));
+    assert_eq!(net.texts(one, 0), ["hello"]);
 }

@@ -11,7 +11,9 @@ use std::time::Duration;
 
 use net::{Net, id_of};
 use tertulia_core::engine::api::{Event, Input};
+use tertulia_core::frame::FrameKind;
 use tertulia_core::peers::State;
+use tertulia_core::time::Instant;
 
 fn secs(s: u64) -> Duration {
     Duration::from_secs(s)
@@ -169,7 +171,7 @@ fn who_was_met_shortly_is_in_the_address_book() {
     net.input(2, Input::Join(vec!["test://0".into()]));
     net.run(ms(100));
     assert_eq!(net.nodes[1].book, [id_of(0)], "not stored for each newcomer");
-    net.input(1, Input::Leave);
+    net.input(1, Input::Leave(net.now + secs(10)));
     net.run(ms(500));
     assert!(!net.nodes[1].up);
     assert!(net.nodes[1].book.contains(&id_of(2)), "{:?}", net.nodes[1].book);
@@ -205,7 +207,7 @@ fn a_long_nick_is_suffixed_within_its_bound() {
 fn leaving_is_told_and_loses_nothing() {
     let mut net = Net::group(3);
     net.say(2, None, "goodbye");
-    net.input(2, Input::Leave);
+    net.input(2, Input::Leave(net.now + secs(10)));
     net.run(secs(3));
     assert!(!net.nodes[2].up);
     for n in 0..2 {
@@ -215,4 +217,21 @@ fn leaving_is_told_and_loses_nothing() {
         let bad = |e: &&(_, Event)| matches!(&e.1, Event::Dead(..) | Event::Suspect(..));
         assert_eq!(net.nodes[n].events.iter().filter(bad).count(), 0);
     }
+}
+
+/// Somebody who never says what it has holds nobody up for longer than was allowed, and hears the goodbye.
+#[test]
+fn leaving_ends_in_time_and_with_a_goodbye() {
+    let mut net = Net::group(2);
+    net.muted = (0, vec![FrameKind::Sync]);
+    net.say(1, None, "is it there?");
+    let end = net.now + secs(4);
+    net.input(1, Input::Leave(end));
+    net.run(ms(1900));
+    assert!(net.nodes[1].up, "it waits for what it said");
+    net.run(ms(2100));
+    assert!(!net.nodes[1].up);
+    let left = |e: &&(Instant, Event)| matches!(&e.1, Event::Left(w, _) if w.peer == id_of(1));
+    let at: Vec<Instant> = net.nodes[0].events.iter().filter(left).map(|e| e.0).collect();
+    assert!(matches!(at[..], [at] if at < end), "{at:?}");
 }

@@ -56,7 +56,7 @@ impl Auth for TestAuth {
 }
 
 /// Everybody links to everybody; parcels go to all.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct FullMesh {
     /// A newcomer is not let in before this.
     pub(crate) closed_until: Instant,
@@ -143,6 +143,8 @@ pub(crate) struct Net {
     pub(crate) cut: Box<dyn Fn(usize, usize) -> bool>,
     /// Frames of these kinds are lost on the way from the first node, to whomever.
     pub(crate) muted: (usize, Vec<FrameKind>),
+    /// So many dials to come are refused as by somebody with another secret.
+    pub(crate) refusing: u32,
 }
 
 pub(crate) fn id_of(n: usize) -> PeerId {
@@ -165,6 +167,7 @@ impl Net {
             latency: Duration::from_millis(1),
             cut: Box::new(|_, _| false),
             muted: (0, vec![]),
+            refusing: 0,
         }
     }
 
@@ -180,6 +183,14 @@ impl Net {
         self.push_node((n, 1), Engine::new(Setup { topology, ..setup(n, 1, &format!("n{n}"), false) }))
     }
 
+    /// A node whose address book holds these.
+    pub(crate) fn add_remembering(&mut self, book: &[usize]) -> usize {
+        let n = self.nodes.len();
+        let entry = |&n: &usize| (id_of(n), vec![Arc::from(format!("test://{n}"))]);
+        let book = book.iter().map(entry).collect();
+        self.push_node((n, 1), Engine::new(Setup { book, ..setup(n, 1, &format!("n{n}"), false) }))
+    }
+
     /// A node that the topology refuses a few times, whatever its nick is.
     pub(crate) fn add_refused(&mut self, nick: &str, refuses: usize) -> usize {
         let n = self.nodes.len();
@@ -190,6 +201,12 @@ impl Net {
     /// Another holder of the key of `of`.
     pub(crate) fn double(&mut self, of: usize, run: u64) -> usize {
         self.push_node((of, run), engine(of, run, &format!("n{of}"), false))
+    }
+
+    /// A node with settings of its own.
+    pub(crate) fn add_with(&mut self, config: EngineConfig) -> usize {
+        let n = self.nodes.len();
+        self.push_node((n, 1), Engine::new(Setup { config, ..setup(n, 1, &format!("n{n}"), false) }))
     }
 
     fn push_node(&mut self, (who, run): (usize, u64), engine: Engine) -> usize {
@@ -289,6 +306,12 @@ impl Net {
     }
 
     fn dialed(&mut self, n: usize, dial: tertulia_core::engine::api::DialId, addr: &str) {
+        if self.refusing > 0 {
+            self.refusing -= 1;
+            let (code, reason) = ("wrong-secret", addr.into());
+            let failure = DialFailure::Refused { code, reason, hint: "check them", fatal: true };
+            return self.input(n, Input::DialFailed { dial, failure });
+        }
         let to: usize = addr.trim_start_matches("test://").parse().unwrap();
         if to >= self.nodes.len() || !self.nodes[to].up || (self.cut)(n, to) {
             let failure = DialFailure::Nobody("nobody".into());

@@ -1,6 +1,7 @@
 //! The groups that the examples and tests of this crate run.
 
 #![allow(dead_code, reason = "every program uses its share")]
+#![allow(clippy::expect_used, reason = "an example that cannot run stops")]
 
 use std::str::FromStr;
 
@@ -41,16 +42,17 @@ impl FromStr for Group {
 impl Group {
     /// The topology of a node in the run of a seed.
     pub(crate) fn make(self, seed: u64) -> Box<dyn Topology> {
-        match self {
-            Group::Mesh => Box::new(FullMesh::default()),
+        let built = match self {
+            Group::Mesh => return Box::new(FullMesh::default()),
             Group::Star(routing) => {
-                leader_star::build(&leader_star::Config { routing, ..leader_star::Config::default() })
+                leader_star::build(leader_star::Config { routing, ..leader_star::Config::default() })
             }
             Group::Ring(successors) => match successors.unwrap_or(1 + (seed / 3 % 4) as u8) {
                 1 => build(Config::default()),
                 successors => build(RedundantConfig { successors, ..RedundantConfig::default() }),
             },
-        }
+        };
+        built.expect("options within their range")
     }
 
     /// What must hold once it has settled.

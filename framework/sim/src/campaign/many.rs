@@ -98,7 +98,7 @@ pub fn run_many(
         workers.into_iter().flat_map(|w| w.join().unwrap_or_default()).collect()
     });
     runs.sort_by_key(|r| r.seed);
-    let missing = (seeds.end - seeds.start).saturating_sub(runs.len() as u64);
+    let missing = seeds.end.saturating_sub(seeds.start).saturating_sub(runs.len() as u64);
     let mut outcome = Outcome { failed: missing, ..Outcome::default() };
     runs.into_iter().for_each(|run| outcome.add(run));
     outcome

@@ -28,21 +28,21 @@
 //!
 //! # How much of it
 //!
-//! The whole takes hours ([`Explorer::every`] 1): the example `explore` runs it on many threads, in pieces if need
-//! be. Tests take a sample, every place of every event in turn; `TERTULIA_EXPLORE=1` has them do the whole.
+//! What schedules have in common is run once, on copies of the group, and yet the whole takes an hour of one core or so
+//! for each topology ([`Explorer::every`] 1): the example `explore` runs it on many threads, in pieces if need be.
+//! [`run_schedule`] runs one of them from the founding. Tests take a sample, every place of every event in turn;
+//! `TERTULIA_EXPLORE=1` has them do the whole.
 
 mod orders;
 mod run;
 mod schedule;
+mod walk;
 
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use tertulia_core::rng::mix;
-use tertulia_core::time::Instant;
-
-use crate::campaign::{Topologies, guard};
+use crate::campaign::Topologies;
 use crate::counters::Counters;
 use crate::invariants::{Invariant, SETTLED};
 use crate::oracle::Violation;
@@ -52,6 +52,7 @@ use orders::Opening;
 pub use orders::{NODES, orders};
 pub use run::{CALM, run_schedule};
 pub use schedule::{Act, BadSchedule, Place, Schedule};
+use walk::Walk;
 
 /// Failed schedules that are kept.
 const FAILURES: usize = 100;
@@ -132,14 +133,16 @@ impl fmt::Display for Explored {
 /// Runs all schedules on `threads` threads.
 #[must_use]
 pub fn explore(explorer: &Explorer, threads: usize, make: Topologies<'_>) -> Explored {
-    let openings = orders::openings(explorer);
+    let mut openings = orders::openings(explorer);
+    openings.sort_by_key(Opening::group);
+    let groups: Vec<&[Opening]> = openings.chunk_by(|a, b| a.group() == b.group()).collect();
     let next = AtomicUsize::new(0);
     let work = || {
-        let mut found = Explored::default();
-        while let Some(opening) = openings.get(next.fetch_add(1, Ordering::Relaxed)) {
-            Walk { explorer, make, found: &mut found }.open(opening);
+        let mut walk = Walk { explorer, make, found: Explored::default() };
+        while let Some(openings) = groups.get(next.fetch_add(1, Ordering::Relaxed)) {
+            walk.group(openings);
         }
-        found
+        walk.found
     };
     let mut all = Explored::default();
     std::thread::scope(|scope| {
@@ -149,68 +152,4 @@ pub fn explore(explorer: &Explorer, threads: usize, make: Topologies<'_>) -> Exp
     all.failures.sort_by(|(a, _), (b, _)| a.cmp(b));
     all.failures.truncate(FAILURES);
     all
-}
-
-/// A walk through the tree of schedules.
-struct Walk<'a> {
-    explorer: &'a Explorer,
-    make: Topologies<'a>,
-    found: &'a mut Explored,
-}
-
-impl Walk<'_> {
-    fn open(&mut self, opening: &Opening) {
-        let (piece, pieces) = self.explorer.piece;
-        let schedule = opening.schedule();
-        match opening.acts.len() {
-            1 if opening.seed % pieces.max(1) != piece => {}
-            1 => self.judge(&schedule),
-            _ => self.go_on(&schedule, true),
-        }
-    }
-
-    /// Tries the next event of a schedule at all its places.
-    fn go_on(&mut self, schedule: &Schedule, second: bool) {
-        let places = match guard(|| run::places(self.explorer, schedule, self.make)) {
-            Ok(places) => places,
-            Err(detail) => return self.panicked(schedule, detail),
-        };
-        let salt = schedule.salt();
-        for (i, place) in (0u64..).zip(places) {
-            let (piece, pieces) = self.explorer.piece;
-            let elsewhere = second && mix(salt ^ mix(i)) % pieces.max(1) != piece;
-            if elsewhere || !salt.wrapping_add(i).is_multiple_of(self.explorer.every.max(1)) {
-                continue;
-            }
-            let longer = schedule.then(place);
-            match longer.is_whole() {
-                true => self.judge(&longer),
-                false => self.go_on(&longer, false),
-            }
-        }
-    }
-
-    fn judge(&mut self, schedule: &Schedule) {
-        match guard(|| run_schedule(self.explorer, schedule, self.make, None)) {
-            Ok((violations, counters)) => {
-                self.found.schedules += 1;
-                self.found.counters.add(&counters);
-                if !violations.is_empty() {
-                    self.failed(schedule, violations);
-                }
-            }
-            Err(detail) => self.panicked(schedule, detail),
-        }
-    }
-
-    fn panicked(&mut self, schedule: &Schedule, detail: String) {
-        self.failed(schedule, vec![Violation { at: Instant::ZERO, invariant: "panic", detail }]);
-    }
-
-    fn failed(&mut self, schedule: &Schedule, violations: Vec<Violation>) {
-        self.found.failed += 1;
-        if self.found.failures.len() < FAILURES {
-            self.found.failures.push((schedule.clone(), violations));
-        }
-    }
 }

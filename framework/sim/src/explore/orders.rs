@@ -19,6 +19,11 @@ pub(super) struct Opening {
 }
 
 impl Opening {
+    /// Which group it is over.
+    pub(super) fn group(&self) -> (u32, u64) {
+        (self.start, self.seed)
+    }
+
     /// The schedule of the first event alone.
     pub(super) fn schedule(&self) -> Schedule {
         let places = vec![Place { who: self.first, after: QUIET }];

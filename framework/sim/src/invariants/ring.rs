@@ -30,36 +30,45 @@ fn neighbours(sim: &Sim<'_>, n: u32, correct: &[u32]) -> Vec<(u32, bool)> {
     others.filter_map(node).filter(|(m, _)| correct.binary_search(m).is_ok()).collect()
 }
 
+/// The neighbours of every correct member.
+type Named = BTreeMap<u32, Vec<(u32, bool)>>;
+
+fn named(sim: &Sim<'_>) -> Named {
+    let correct = correct(sim);
+    correct.iter().map(|&n| (n, neighbours(sim, n, &correct))).collect()
+}
+
 /// The best successor: by role, else by id.
-fn next(sim: &Sim<'_>, n: u32, correct: &[u32]) -> Option<u32> {
-    let named = neighbours(sim, n, correct);
+fn next(sim: &Sim<'_>, n: u32, named: &[(u32, bool)]) -> Option<u32> {
     let by_id = || named.iter().map(|&(m, _)| m).min_by_key(|&m| clockwise(sim.id(n), sim.id(m)));
     named.iter().find(|(_, follows)| *follows).map(|&(m, _)| m).or_else(by_id)
 }
 
 /// The nearest neighbour counterclockwise.
-fn previous(sim: &Sim<'_>, n: u32, correct: &[u32]) -> Option<u32> {
-    let named = neighbours(sim, n, correct).into_iter().map(|(m, _)| m);
-    named.max_by_key(|&m| clockwise(sim.id(n), sim.id(m)))
+fn previous(sim: &Sim<'_>, n: u32, named: &[(u32, bool)]) -> Option<u32> {
+    named.iter().map(|&(m, _)| m).max_by_key(|&m| clockwise(sim.id(n), sim.id(m)))
 }
 
 /// Holds at every moment between failures that the successor lists can bear: every member has a live successor, and
 /// best successors form exactly one ring, in order, with everybody else attached to it.
 pub fn ring(sim: &Sim<'_>, out: &mut Vec<Violation>) {
-    let correct = correct(sim);
-    if correct.len() < 2 {
+    one_ring(sim, &named(sim), out);
+}
+
+fn one_ring(sim: &Sim<'_>, named: &Named, out: &mut Vec<Violation>) {
+    if named.len() < 2 {
         return;
     }
     let mut best: BTreeMap<u32, u32> = BTreeMap::new();
-    for &n in &correct {
-        match next(sim, n, &correct) {
+    for (&n, named) in named {
+        match next(sim, n, named) {
             Some(next) => {
                 best.insert(n, next);
             }
             None => broken(sim, out, "ring", format!("n{n} has no live successor")),
         }
     }
-    if best.len() != correct.len() {
+    if best.len() != named.len() {
         return;
     }
     let rings = cycles(&best);
@@ -102,18 +111,18 @@ fn cycles(next: &BTreeMap<u32, u32>) -> Vec<Vec<u32>> {
 /// Holds once the group has settled: the nearest neighbours are exactly the next and the previous live member, and
 /// there are links to them.
 pub fn ring_settled(sim: &Sim<'_>, out: &mut Vec<Violation>) {
-    ring(sim, out);
-    let correct = correct(sim);
-    if correct.len() < 2 {
+    let named = named(sim);
+    one_ring(sim, &named, out);
+    if named.len() < 2 {
         return;
     }
-    let mut order = correct.clone();
+    let mut order: Vec<u32> = named.keys().copied().collect();
     order.sort_by_key(|&n| sim.id(n));
     for (i, &n) in order.iter().enumerate() {
         let after = order[(i + 1) % order.len()];
         let before = order[(i + order.len() - 1) % order.len()];
-        let found =
-            [(after, next(sim, n, &correct), "next"), (before, previous(sim, n, &correct), "previous")];
+        let theirs = &named[&n];
+        let found = [(after, next(sim, n, theirs), "next"), (before, previous(sim, n, theirs), "previous")];
         for (want, have, side) in found {
             if have != Some(want) {
                 let have = have.map_or_else(|| "nobody".into(), |m| format!("n{m}"));

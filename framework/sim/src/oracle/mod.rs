@@ -49,7 +49,7 @@ impl std::fmt::Display for Violation {
 const KEPT: usize = 64;
 
 /// Records publishing and delivery.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Oracle {
     auth_key: u64,
     streams: Vec<Stream>,

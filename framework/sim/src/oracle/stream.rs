@@ -16,7 +16,7 @@ pub(super) struct StreamKey {
 }
 
 /// Messages of one origin's run, to everybody or to one.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Stream {
     pub(super) key: StreamKey,
     /// When each was accepted, and the hash of its payload.
@@ -55,7 +55,7 @@ impl Stream {
 }
 
 /// One run of a node.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Run {
     pub(super) incarnation: Incarnation,
     /// When it became a member.
@@ -90,7 +90,7 @@ impl Run {
 }
 
 /// How far one run is in one stream.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Progress {
     pub(super) stream: u32,
     /// The last number delivered or told as a gap.

@@ -13,7 +13,7 @@ use tertulia_core::rng::NodeRng;
 use super::Sim;
 use super::config::EPOCH_MS;
 use super::node::{Node, Status, Stored};
-use crate::auth::SimAuth;
+use crate::auth::{SimAuth, peer_id};
 
 /// How a node comes back.
 #[derive(Clone, Debug, Default)]
@@ -137,7 +137,7 @@ impl Sim<'_> {
             book: Vec::new(),
             slot: None,
         };
-        self.nodes.push(Node::new(stored));
+        self.nodes.push(Node::new(peer_id(self.auth_key, n), stored));
         n
     }
 

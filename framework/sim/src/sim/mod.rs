@@ -18,6 +18,7 @@ pub use life::Restart;
 pub use node::{Status, Stored};
 pub use publish::Unaccepted;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tertulia_core::auth::Auth;
@@ -28,7 +29,7 @@ use tertulia_core::peers::Addr;
 use tertulia_core::rng::{NodeRng, mix};
 use tertulia_core::time::Instant;
 
-use crate::auth::{SimAuth, node_of, peer_id};
+use crate::auth::{SimAuth, number, peer_id};
 use crate::counters::Counters;
 use crate::network::{Network, Paths};
 use crate::oracle::Oracle;
@@ -39,7 +40,7 @@ use event::Happening;
 use node::Node;
 
 /// How identities are made, where the plain [`SimAuth`] will not do.
-pub type Wrap = Box<dyn Fn(SimAuth) -> Box<dyn Auth> + Send>;
+pub type Wrap = Arc<dyn Fn(SimAuth) -> Box<dyn Auth> + Send + Sync>;
 
 /// The key of all identities in the runs of a seed.
 pub(crate) fn auth_key(seed: u64) -> u64 {
@@ -105,6 +106,37 @@ impl<'a> Sim<'a> {
             tapped: Vec::new(),
             bounds: Vec::new(),
             config,
+        }
+    }
+
+    /// A copy of the whole run that goes on by itself, as this one would. A tap and a watch stay with this one.
+    #[must_use]
+    pub fn fork(&self) -> Sim<'a> {
+        Sim {
+            config: self.config.clone(),
+            make: self.make,
+            now: self.now,
+            queue: self.queue.clone(),
+            nodes: self.nodes.clone(),
+            running: self.running.clone(),
+            network: self.network.clone(),
+            paths: self.paths.clone(),
+            net_rng: self.net_rng.clone(),
+            work_rng: self.work_rng.clone(),
+            auth_key: self.auth_key,
+            counters: self.counters.clone(),
+            oracle: self.oracle.clone(),
+            trace: self.trace,
+            messages: self.messages,
+            receiver: self.receiver,
+            last_activity: self.last_activity,
+            tap: None,
+            watch: None,
+            wrap: self.wrap.clone(),
+            planted: self.planted,
+            outputs: Vec::new(),
+            tapped: Vec::new(),
+            bounds: self.bounds.clone(),
         }
     }
 
@@ -178,13 +210,14 @@ impl<'a> Sim<'a> {
     /// The id of a node.
     #[must_use]
     pub fn id(&self, node: u32) -> PeerId {
-        peer_id(self.auth_key, node)
+        self.nodes.get(node as usize).map_or_else(|| peer_id(self.auth_key, node), |n| n.id)
     }
 
     /// The node with this id.
     #[must_use]
     pub fn node_of(&self, id: &PeerId) -> Option<u32> {
-        node_of(self.auth_key, id).filter(|&n| n < self.len())
+        let node = number(self.auth_key, id);
+        self.nodes.get(node as usize).is_some_and(|n| n.id == *id).then_some(node)
     }
 
     /// Where a node can be dialled in its present or last run.

@@ -84,7 +84,9 @@ pub(crate) const fn lane_index(lane: Lane) -> usize {
     lane as usize
 }
 
+#[derive(Clone)]
 pub(crate) struct Node {
+    pub(crate) id: PeerId,
     pub(crate) status: Status,
     /// Since when.
     pub(crate) since: Instant,
@@ -104,6 +106,8 @@ pub(crate) struct Node {
     pub(crate) unsaid: BTreeSet<u32>,
     /// Dials under way, with their beginnings.
     pub(crate) dials: Vec<(DialId, Instant)>,
+    /// When the engine wants to be woken.
+    pub(crate) deadline: Option<Instant>,
     /// When the wake-up in the queue is due.
     pub(crate) wake: Option<Instant>,
     /// Wake-ups in a row that left the next deadline in the past.
@@ -123,8 +127,9 @@ pub(crate) struct Node {
 }
 
 impl Node {
-    pub(crate) fn new(stored: Stored) -> Self {
+    pub(crate) fn new(id: PeerId, stored: Stored) -> Self {
         Node {
+            id,
             status: Status::Absent,
             since: Instant::ZERO,
             frozen: false,
@@ -137,6 +142,7 @@ impl Node {
             next_link: 0,
             unsaid: BTreeSet::new(),
             dials: Vec::new(),
+            deadline: None,
             wake: None,
             stuck: 0,
             pending: VecDeque::new(),

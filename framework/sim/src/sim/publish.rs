@@ -1,6 +1,9 @@
 //! Publishing as a driver does it: a queue per node, and parcels formed from whatever is queued.
 
+use core::time::Duration;
+
 use bytes::Bytes;
+use tertulia_core::engine::GOODBYE;
 use tertulia_core::engine::api::Input;
 use tertulia_core::message::{Draft, Room, encoded_len};
 use tertulia_core::parcel::BODY_TARGET;
@@ -10,6 +13,9 @@ use super::Sim;
 use super::config::EPOCH_MS;
 use super::event::Happening;
 use super::node::Status;
+
+/// How long leaving may take.
+const LEAVE: Duration = Duration::from_secs(10);
 
 /// A message that the application published and the engine does not have yet.
 #[derive(Clone, Debug)]
@@ -80,11 +86,12 @@ impl Sim<'_> {
     pub(super) fn pump(&mut self, node: u32) -> bool {
         let n = &mut self.nodes[node as usize];
         let Some(engine) = n.engine.as_mut() else { return false };
-        let waited = self.now.since(n.since) > std::time::Duration::from_secs(10);
+        let until = n.since + LEAVE;
+        let waited = self.now + GOODBYE >= until;
         let leaving = n.status == Status::Leaving && !n.told_leave;
         if leaving && (n.pending.is_empty() || waited) {
             n.told_leave = true;
-            engine.handle(self.now, Input::Leave);
+            engine.handle(self.now, Input::Leave(until));
             return true;
         }
         let Some(first) = n.pending.front() else { return false };

@@ -71,8 +71,9 @@ impl Sim<'_> {
         if node.frozen {
             return;
         }
+        let due = node.deadline.is_some_and(|d| d <= self.now);
         let Some(engine) = node.engine.as_mut() else { return };
-        if engine.next_deadline().is_some_and(|d| d <= self.now) {
+        if due {
             engine.on_deadline(self.now);
             self.note(1, u64::from(n), 0);
             let past = self.nodes[n as usize].engine.as_ref().and_then(|e| e.next_deadline());
@@ -185,7 +186,8 @@ impl Sim<'_> {
             }
         }
         let node = &mut self.nodes[n as usize];
-        let Some(deadline) = node.engine.as_ref().and_then(|e| e.next_deadline()) else { return };
+        node.deadline = node.engine.as_ref().and_then(|e| e.next_deadline());
+        let Some(deadline) = node.deadline else { return };
         let least = if node.stuck > 0 { self.now + Duration::from_micros(100) } else { self.now };
         let at = deadline.max(least);
         if at < Instant::FAR && node.wake.is_none_or(|w| at < w) {

@@ -20,8 +20,6 @@ use crate::link::{
 const BACKLOG: usize = 16;
 /// The pause after a failed accept: the system is short of something.
 const PAUSE: Duration = Duration::from_millis(100);
-/// Strangers are told of this often at most.
-const QUIET: Duration = Duration::from_secs(5);
 /// How long telling somebody that this node is busy may take.
 const TELL: Duration = Duration::from_secs(1);
 
@@ -132,21 +130,23 @@ impl Driver {
     }
 
     /// Somebody whose profile differs from ours knocked: both sides should know why nothing comes of it. Told now and then
-    /// only, since anybody can knock.
+    /// only, since anybody can knock; those in between are counted.
     fn tell_of_stranger(&mut self, error: &HandshakeError) {
         let differs = matches!(
             error.refusal,
             Refusal::Version | Refusal::Suite | Refusal::WrongSecret | Refusal::Epoch
         );
-        if !differs || error.side != Side::Us || self.now < self.quiet_until {
-            return;
+        if differs && error.side == Side::Us {
+            self.strangers.knock(error.refusal, error.code(), error.hint());
+            self.tell_of_strangers();
         }
-        self.quiet_until = self.now + QUIET;
-        self.event(&Event::Trouble {
-            code: error.code(),
-            reason: format!("somebody who wanted to join was refused: {}", error.refusal),
-            hint: error.hint(),
-        });
+    }
+
+    /// Tells of strangers when it is time to.
+    pub(super) fn tell_of_strangers(&mut self) {
+        if let Some(event) = self.strangers.tell(self.now) {
+            self.event(&event);
+        }
     }
 
     /// Another program holds our key: the lower run leaves.
@@ -243,6 +243,7 @@ fn refused(error: &EstablishError, addr: &Addr) -> Dialling {
         EstablishError::Handshake(error) => DialFailure::Refused {
             code: error.code(),
             reason: format!("{addr}: {error}"),
+            hint: error.hint(),
             fatal: matches!(
                 error.refusal,
                 Refusal::Version

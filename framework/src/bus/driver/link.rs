@@ -9,7 +9,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use super::outbound::{Collected, Outbound, held};
 use crate::link::{
-    LinkRx, LinkTx, RecordError, RecordReader, RecordWriter, RxBatch, TransportCode, TransportError, TxBatch,
+    Lanes, LinkRx, LinkTx, RecordError, RecordReader, RecordWriter, RxBatch, TransportCode, TransportError,
+    TxBatch,
 };
 
 /// Batches of one link that may wait for the driver. A link that sends more than the driver takes is read no
@@ -97,7 +98,7 @@ pub(super) async fn write(
     mut writer: RecordWriter,
     outbound: Arc<Outbound>,
 ) -> Down {
-    let mut lanes = Outbound::lanes();
+    let mut lanes = Lanes::default();
     let mut batch = TxBatch::new(TxBatch::USUAL);
     let mut spare = Vec::new();
     loop {

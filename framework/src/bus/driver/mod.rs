@@ -14,16 +14,17 @@ mod outbound;
 mod outputs;
 mod slot;
 mod startup;
+mod strangers;
 mod tasks;
 
 use std::sync::Arc;
 
 use tertulia_core::config::LimitsConfig;
-use tertulia_core::engine::Engine;
 use tertulia_core::engine::api::Input;
+use tertulia_core::engine::{Engine, GOODBYE};
 use tertulia_core::frame::{Frame, Lane};
 use tertulia_core::time::{Instant, earliest};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use super::error::Outcome;
 use super::outgoing::{Phase, Wants};
@@ -37,7 +38,8 @@ use link::Arrival;
 use links::Links;
 use slot::Slot;
 pub use startup::Entry;
-use startup::Finding;
+use startup::{Finding, Vain};
+use strangers::Strangers;
 use tasks::Tasks;
 
 /// What one turn takes of each kind at most, so that no source starves another.
@@ -47,10 +49,8 @@ const PARCELS: usize = 8;
 /// Findings of the search for a way in that wait at once.
 const FINDINGS: usize = 4;
 
-/// How long leaving may take before the rest is given up.
+/// How long leaving may take, until the last link is closed.
 const LEAVE: core::time::Duration = core::time::Duration::from_secs(10);
-/// How long the engine may say goodbye after that.
-const GOODBYE: core::time::Duration = core::time::Duration::from_secs(5);
 /// The same for a node that is no member yet.
 const LEAVE_EARLY: core::time::Duration = core::time::Duration::from_secs(1);
 /// How long links have to close.
@@ -93,11 +93,15 @@ struct Driver {
     held: Held,
     discovery: Option<Arc<dyn Discovery>>,
     findings: mpsc::Sender<Finding>,
+    /// The search for a way in, and what it wants to be told.
+    search: Option<tokio::task::AbortHandle>,
+    vain: Option<Vain>,
+    /// Ends when discovery was told all so far.
+    told: Option<oneshot::Receiver<()>>,
     /// Held until this node can be found.
     founding: Option<Founding>,
     phase: Phase,
-    /// Strangers are not told of before this.
-    quiet_until: Instant,
+    strangers: Strangers,
     gathering: Gathering,
     /// Parcels published to the group.
     parcels: u64,
@@ -115,7 +119,7 @@ struct Driver {
 enum End {
     /// It stays.
     Stays,
-    /// What was accepted goes out first; the engine is told after that.
+    /// What was accepted goes out first; the engine is told after that. All is over by then, but for closing links.
     Drains { until: Instant },
     /// The engine says goodbye.
     Leaves { until: Instant },
@@ -150,9 +154,12 @@ pub(crate) async fn run(parts: Parts) -> (Outcome, u64) {
         tasks,
         discovery: parts.discovery,
         findings,
+        search: None,
+        vain: None,
+        told: None,
         founding: None,
         phase: Phase::Joining,
-        quiet_until: Instant::ZERO,
+        strangers: Strangers::default(),
         gathering: Gathering::default(),
         parcels: 0,
         end: End::Stays,
@@ -223,6 +230,7 @@ impl Driver {
         let more = self.publish();
         self.links.flush();
         self.refresh();
+        self.tell_search();
         let starved = !self.held.is_empty() && self.shared.hub.starve();
         (more || starved) && !matches!(self.end, End::Closes { .. })
     }
@@ -320,10 +328,14 @@ impl Driver {
     fn deadline(&self) -> Option<Instant> {
         let end = match self.end {
             End::Stays => None,
-            End::Drains { until } | End::Leaves { until } | End::Closes { until, .. } => Some(until),
+            End::Drains { until } => Some(until.before(GOODBYE)),
+            End::Leaves { until } | End::Closes { until, .. } => Some(until),
         };
-        let engine = if matches!(self.end, End::Closes { .. }) { None } else { self.engine.next_deadline() };
-        earliest(earliest(engine, self.links.deadline()), end)
+        let ours = earliest(end, self.links.deadline());
+        if matches!(self.end, End::Closes { .. }) {
+            return ours;
+        }
+        earliest(ours, earliest(self.engine.next_deadline(), self.strangers.next_deadline()))
     }
 
     fn look_at_the_clock(&mut self) {
@@ -331,14 +343,15 @@ impl Driver {
             let member = self.phase == Phase::Member;
             self.phase = Phase::Gone;
             self.shared.outgoing.enter(Phase::Gone);
-            let until = self.now + if member { LEAVE } else { LEAVE_EARLY };
+            self.withdraw();
+            let until = self.now + if member { LEAVE - CLOSE } else { LEAVE_EARLY };
             self.end = End::Drains { until };
         }
         if let End::Drains { until } = self.end
-            && (self.shared.outgoing.is_empty() || self.now >= until)
+            && (self.shared.outgoing.is_empty() || self.now + GOODBYE >= until)
         {
-            self.end = End::Leaves { until: until + GOODBYE };
-            self.tell(Input::Leave);
+            self.end = End::Leaves { until };
+            self.tell(Input::Leave(until));
         }
         if let End::Leaves { until } = self.end
             && self.now >= until
@@ -353,6 +366,7 @@ impl Driver {
             self.engine.on_deadline(self.now);
             self.apply();
         }
+        self.tell_of_strangers();
         let late = self.links.expire(self.now);
         late.into_iter().for_each(|link| self.link_down(link, tertulia_core::engine::api::Down::Closed));
     }

@@ -8,7 +8,7 @@ use tertulia_core::config::LimitsConfig;
 use tertulia_core::frame::{Frame, Lane};
 use tokio::sync::Notify;
 
-use crate::link::{LaneLimits, Lanes};
+use crate::link::Lanes;
 
 /// The bounded lanes of one link, as the driver and the link's writer share them.
 ///
@@ -78,11 +78,6 @@ impl Outbound {
         }
     }
 
-    /// Lanes for the writer, which the limits here bound.
-    pub(super) fn lanes() -> Lanes {
-        Lanes::new(LaneLimits { control: usize::MAX, data: usize::MAX, repair: usize::MAX })
-    }
-
     /// Puts frames on their lanes and returns how many found theirs full. These are gone: the engine makes up for them.
     pub(super) fn push(&self, frames: &mut Vec<(Lane, Frame)>) -> usize {
         let mut staged = self.staged.lock();
@@ -123,8 +118,7 @@ impl Outbound {
         let closing = staged.closing;
         drop(staged);
         for (lane, frame) in spare.drain(..) {
-            // These lanes have no limit of their own.
-            let _taken = lanes.push(lane, frame);
+            lanes.push(lane, frame);
         }
         if lanes.is_empty() {
             self.rest();
@@ -184,7 +178,7 @@ mod tests {
         frames.push((Lane::Control, frame(10)));
         assert_eq!(outbound.push(&mut frames), 2);
         assert!(frames.is_empty());
-        let (mut lanes, mut spare) = (Outbound::lanes(), Vec::new());
+        let (mut lanes, mut spare) = (Lanes::default(), Vec::new());
         assert_eq!(outbound.collect(&mut lanes, &mut spare), Collected::Open);
         assert_eq!((lanes.len(Lane::Data), lanes.len(Lane::Control)), (3, 1));
 
@@ -208,7 +202,7 @@ mod tests {
         let driver = Arc::new(Notify::new());
         let cork = Arc::new(Cork::new(driver.clone()));
         let outbound = Outbound::new(&LimitsConfig::default(), cork.clone());
-        let (mut lanes, mut spare) = (Outbound::lanes(), Vec::new());
+        let (mut lanes, mut spare) = (Lanes::default(), Vec::new());
         assert!(outbound.is_idle());
         outbound.push(&mut vec![(Lane::Data, frame(10))]);
         cork.wait();

@@ -3,7 +3,9 @@
 use tertulia_core::engine::api::{Delivered, Event, Input, Output};
 use tertulia_core::id::PeerId;
 
-use super::startup::{Entry, Finding, announce, direct, seek};
+use tokio::sync::oneshot;
+
+use super::startup::{Entry, Finding, Search, announce, direct};
 use super::tasks::{Ended, Job};
 use super::{CLOSE, Driver, End};
 use crate::bus::error::Outcome;
@@ -75,6 +77,8 @@ impl Driver {
                     self.phase = Phase::Member;
                     self.shared.outgoing.enter(Phase::Member);
                 }
+                (self.search.take().into_iter()).for_each(|search| search.abort());
+                self.vain = None;
                 *self.shared.nick.lock() = nick.clone();
                 self.changed = true;
                 self.announce();
@@ -113,11 +117,12 @@ impl Driver {
         let finds = self.discovery.as_ref().is_some_and(|d| d.finds());
         match (direct(entry, remembered, finds), &self.discovery) {
             (None, Some(discovery)) => {
-                let (discovery, findings) = (discovery.clone(), self.findings.clone());
-                self.tasks.start(Job::Seek, async move {
-                    seek(discovery, findings).await;
+                let search = Search::new(discovery.clone(), self.findings.clone(), remembered);
+                let search = self.tasks.start(Job::Seek, async move {
+                    search.run().await;
                     Ended::Other
                 });
+                self.search = Some(search);
             }
             (input, _) => self.tell(input.unwrap_or(Input::Found)),
         }
@@ -129,10 +134,26 @@ impl Driver {
             _ if self.end != End::Stays => {}
             Finding::Trouble(event) => self.event(&event),
             Finding::GiveUp(event) => self.give_up(&event),
-            Finding::Enter(input, founding) => {
-                self.founding = founding;
-                self.tell(input);
+            Finding::Join(addrs, vain) => {
+                self.vain = Some(vain);
+                self.tell(Input::Join(addrs));
             }
+            Finding::Found(guard) => {
+                self.founding = Some(guard);
+                self.tell(Input::Found);
+                // Somebody has answered after all, or it is with the announcement.
+                self.founding = None;
+            }
+        }
+    }
+
+    /// Lets the search know when nobody answers.
+    pub(super) fn tell_search(&mut self) {
+        if self.engine.nobody_answers()
+            && let Some(vain) = self.vain.take()
+        {
+            // The search may have gone on.
+            let _late = vain.send(());
         }
     }
 
@@ -148,12 +169,30 @@ impl Driver {
 
     /// Lets this node be found.
     fn announce(&mut self) {
-        let Some(discovery) = self.discovery.clone() else { return };
+        let Some(discovery) = self.discovery.clone().filter(|_| self.end == End::Stays) else { return };
         let nick = self.shared.nick.lock().to_string();
         let me = Announcement { peer: self.shared.me, nick, addrs: vec![self.shared.addr.clone()] };
         let (founding, findings) = (self.founding.take(), self.findings.clone());
+        self.publicly(async move { announce(&*discovery, me, founding, findings).await });
+    }
+
+    /// Lets nobody find this node any more.
+    pub(super) fn withdraw(&mut self) {
+        let Some(discovery) = self.discovery.clone() else { return };
+        self.publicly(async move { discovery.withdraw().await });
+    }
+
+    /// Tells discovery something, after what it was told before.
+    fn publicly(&mut self, tell: impl Future<Output = ()> + Send + 'static) {
+        let (told, after) = oneshot::channel::<()>();
+        let before = self.told.replace(after);
         self.tasks.start(Job::Seek, async move {
-            announce(discovery, me, founding, findings).await;
+            if let Some(before) = before {
+                // An error says that it is done.
+                let _done = before.await;
+            }
+            tell.await;
+            drop(told);
             Ended::Other
         });
     }

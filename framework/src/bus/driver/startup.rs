@@ -1,12 +1,17 @@
 //! How a node finds its way into a group, and lets itself be found.
+//!
+//! Discovery is asked again and again until this node is a member: whoever was found first may be leaving, and somebody
+//! else may found the group meanwhile. Whom the address book remembers is asked when discovery finds nobody, or when
+//! those it found have not let this node in at once. The group is founded, under the guard, when discovery finds
+//! nobody and nobody known from before answers; should halves come about all the same, the engine makes them meet.
 
 use core::time::Duration;
 use std::sync::Arc;
 
 use tertulia_core::engine::api::{Event, Input};
 use tertulia_core::peers::Addr;
-use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep_until};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::discovery::{Announcement, Discovery, DiscoveryError, Founding};
 use crate::link::Locator;
@@ -18,15 +23,19 @@ pub enum Entry {
     Found,
     /// Join through any of these addresses.
     Join(Vec<Addr>),
-    /// Ask discovery. Without one, join through whomever the address book remembers; be the first member when it
-    /// is empty.
+    /// Ask discovery, and whomever the address book remembers; be the first member when nobody answers. Without
+    /// discovery, be the first member only when the address book is empty.
     Seek,
 }
 
-/// Services that are down are complained about, and asked again, this often.
+/// Services that are down are complained about this often.
 const COMPLAIN: Duration = Duration::from_secs(5);
 /// After so long it is given up.
 const GIVE_UP: Duration = Duration::from_secs(30);
+/// Discovery is asked this often.
+const LOOK: Duration = Duration::from_secs(1);
+/// For so long an answer of those known from before is waited for.
+const ANSWER: Duration = Duration::from_secs(5);
 const HINT: &str = "repair the service, join through a member with --join, or found the group with --found";
 
 /// What the search has come to.
@@ -34,11 +43,16 @@ const HINT: &str = "repair the service, join through a member with --join, or fo
 pub(super) enum Finding {
     /// Tell people.
     Trouble(Event),
-    /// Enter this way. The guard is held until this node can be found.
-    Enter(Input, Option<Founding>),
+    /// Join through these as well; through the address book when there are none.
+    Join(Vec<Addr>, Vain),
+    /// Found the group, if nobody answers. The guard is held until this node can be found.
+    Found(Founding),
     /// Tell people, and end.
     GiveUp(Event),
 }
+
+/// To be told when every address known so far was tried and nobody answers.
+pub(super) type Vain = oneshot::Sender<()>;
 
 /// The way in when nobody has to be asked for it first.
 pub(super) fn direct(entry: &Entry, book: bool, discovery: bool) -> Option<Input> {
@@ -52,48 +66,105 @@ pub(super) fn direct(entry: &Entry, book: bool, discovery: bool) -> Option<Input
 }
 
 /// Asks discovery for the way in.
-pub(super) async fn seek(discovery: Arc<dyn Discovery>, findings: mpsc::Sender<Finding>) {
-    let start = Instant::now();
-    let mut next = start + COMPLAIN;
-    loop {
-        let error = match ask(&*discovery).await {
-            Ok((input, guard)) => {
-                let _over = findings.send(Finding::Enter(input, guard)).await;
-                return;
-            }
-            Err(error) => error,
-        };
-        let over = next >= start + GIVE_UP;
-        sleep_until(next).await;
-        next += COMPLAIN;
-        let reason = error.to_string();
-        let finding = if over {
-            Finding::GiveUp(Event::Refused { code: "discovery", reason, hint: HINT })
-        } else {
-            Finding::Trouble(Event::Trouble { code: "discovery", reason, hint: HINT })
-        };
-        if findings.send(finding).await.is_err() || over {
-            return;
-        }
-    }
+pub(super) struct Search {
+    discovery: Arc<dyn Discovery>,
+    findings: mpsc::Sender<Finding>,
+    /// The address book holds somebody.
+    remembered: bool,
+    /// Since when anybody is asked to let this node in.
+    asking: Option<Instant>,
 }
 
-/// One round: join whoever is there, or found under the guard.
-async fn ask(discovery: &dyn Discovery) -> Result<(Input, Option<Founding>), DiscoveryError> {
-    let join = |found: Vec<Locator>| Input::Join(found.iter().map(|at| at.as_str().into()).collect());
-    let found = discovery.lookup().await?;
-    if !found.is_empty() {
-        return Ok((join(found), None));
+impl Search {
+    pub(super) fn new(
+        discovery: Arc<dyn Discovery>,
+        findings: mpsc::Sender<Finding>,
+        remembered: bool,
+    ) -> Self {
+        Search { discovery, findings, remembered, asking: None }
     }
-    let guard = discovery.founding().await?;
-    // Another program may have founded the group while this one waited for the guard.
-    let found = discovery.lookup().await?;
-    Ok(if found.is_empty() { (Input::Found, Some(guard)) } else { (join(found), None) })
+
+    /// Searches until nobody wants to know any more, or it is given up.
+    pub(super) async fn run(mut self) {
+        let start = Instant::now();
+        let mut complain = start + COMPLAIN;
+        while !self.findings.is_closed() {
+            let next = Instant::now() + LOOK;
+            let round = self.round(next).await;
+            sleep_until(next).await;
+            if Instant::now() < complain {
+                continue;
+            }
+            complain += COMPLAIN;
+            let Err(error) = round else { continue };
+            let reason = error.to_string();
+            // Whoever asks to be let in gives up by itself.
+            if self.asking.is_none() && Instant::now() >= start + GIVE_UP {
+                self.tell(Finding::GiveUp(Event::Refused { code: "discovery", reason, hint: HINT })).await;
+                return;
+            }
+            self.tell(Finding::Trouble(Event::Trouble { code: "discovery", reason, hint: HINT })).await;
+        }
+    }
+
+    /// One round: join whoever is there, or those known from before, or found under the guard.
+    async fn round(&mut self, until: Instant) -> Result<(), DiscoveryError> {
+        let found = match self.discovery.lookup().await {
+            Ok(found) => found,
+            Err(error) => {
+                if self.remembered {
+                    self.join(&[]).await;
+                }
+                return Err(error);
+            }
+        };
+        if !found.is_empty() {
+            let late = self.asking.is_some();
+            self.join(&found).await;
+            if late && self.remembered {
+                self.join(&[]).await;
+            }
+            return Ok(());
+        }
+        if (self.remembered || self.asking.is_some()) && !self.in_vain(until).await {
+            return Ok(());
+        }
+        let guard = self.discovery.founding().await?;
+        // Another program may have founded the group while this one waited for the guard.
+        let found = self.discovery.lookup().await?;
+        if found.is_empty() {
+            self.tell(Finding::Found(guard)).await;
+        } else {
+            self.join(&found).await;
+        }
+        Ok(())
+    }
+
+    /// Asks to be let in by these, or by those in the address book. What it returns ends when nobody answers.
+    async fn join(&mut self, found: &[Locator]) -> oneshot::Receiver<()> {
+        self.asking.get_or_insert_with(Instant::now);
+        let (vain, told) = oneshot::channel();
+        let addrs = found.iter().map(|at| at.as_str().into()).collect();
+        self.tell(Finding::Join(addrs, vain)).await;
+        told
+    }
+
+    /// True when nobody known from before answers.
+    async fn in_vain(&mut self, until: Instant) -> bool {
+        let told = self.join(&[]).await;
+        let vain = timeout_at(until, told).await;
+        matches!(vain, Ok(Ok(()))) || self.asking.is_some_and(|since| since.elapsed() >= ANSWER)
+    }
+
+    async fn tell(&self, finding: Finding) {
+        // Without a driver there is nothing to search for.
+        let _over = self.findings.send(finding).await;
+    }
 }
 
 /// Lets this node be found; the guard is let go after that.
 pub(super) async fn announce(
-    discovery: Arc<dyn Discovery>,
+    discovery: &dyn Discovery,
     me: Announcement,
     guard: Option<Founding>,
     findings: mpsc::Sender<Finding>,
@@ -116,8 +187,10 @@ mod tests {
 
     use super::*;
 
+    type Answer = Result<Vec<Locator>, ()>;
+
     /// Answers in turn; the last answer is repeated.
-    struct Script(Mutex<Vec<Result<Vec<Locator>, ()>>>);
+    struct Script(Mutex<Vec<Answer>>);
 
     #[async_trait]
     impl Discovery for Script {
@@ -140,38 +213,97 @@ mod tests {
         }
     }
 
-    async fn findings(answers: Vec<Result<Vec<Locator>, ()>>) -> (Vec<Finding>, Duration) {
+    /// What a search says, shortly.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    enum Said {
+        Join(&'static str),
+        Book,
+        Found,
+        Trouble,
+        GiveUp,
+    }
+    use Said::*;
+
+    fn somebody() -> Answer {
+        Ok(vec!["tcp://127.0.0.1:1".parse().unwrap()])
+    }
+
+    /// What a search says until it founds, gives up, or `most` is said, and how long that takes. `answers` says
+    /// whether those that are asked neither answer nor refuse.
+    async fn said(script: Vec<Answer>, remembered: bool, silent: bool, most: usize) -> (Vec<Said>, Duration) {
         let (tx, mut rx) = mpsc::channel(1);
         let start = Instant::now();
-        let task = tokio::spawn(seek(Arc::new(Script(Mutex::new(answers))), tx));
-        let mut all = Vec::new();
+        let task = tokio::spawn(Search::new(Arc::new(Script(Mutex::new(script))), tx, remembered).run());
+        let (mut all, mut asked) = (Vec::new(), Vec::new());
         while let Some(finding) = rx.recv().await {
-            all.push(finding);
+            let said = match finding {
+                Finding::Trouble(_) => Trouble,
+                Finding::GiveUp(Event::Refused { code: "discovery", .. }) => GiveUp,
+                Finding::GiveUp(other) => panic!("{other:?}"),
+                Finding::Found(_) => Found,
+                Finding::Join(addrs, vain) => {
+                    if silent {
+                        asked.push(vain);
+                    } else {
+                        vain.send(()).ok();
+                    }
+                    addrs.first().map_or(Book, |a| Join(if &**a == "tcp://127.0.0.1:1" { "1" } else { "?" }))
+                }
+            };
+            all.push(said);
+            if all.last() == Some(&Found) || all.len() == most {
+                break;
+            }
         }
+        let took = start.elapsed();
+        drop(rx);
         task.await.unwrap();
-        (all, start.elapsed())
+        (all, took)
     }
 
     #[tokio::test(start_paused = true)]
     async fn joins_whoever_is_there_and_founds_when_nobody_is() {
-        let somebody = || Ok(vec!["tcp://127.0.0.1:1".parse().unwrap()]);
-        let (all, _) = findings(vec![somebody()]).await;
-        assert!(matches!(&all[..], [Finding::Enter(Input::Join(a), None)] if &*a[0] == "tcp://127.0.0.1:1"));
-        let (all, _) = findings(vec![Ok(vec![]), Ok(vec![])]).await;
-        assert!(matches!(&all[..], [Finding::Enter(Input::Found, Some(_))]));
-        let (all, _) = findings(vec![Ok(vec![]), somebody()]).await;
-        assert!(matches!(&all[..], [Finding::Enter(Input::Join(_), None)]), "it was founded meanwhile");
+        assert_eq!(said(vec![somebody()], false, true, 1).await, (vec![Join("1")], Duration::ZERO));
+        assert_eq!(said(vec![Ok(vec![])], false, true, 9).await, (vec![Found], Duration::ZERO));
+        let founded_meanwhile = vec![Ok(vec![]), somebody()];
+        assert_eq!(said(founded_meanwhile, false, true, 1).await, (vec![Join("1")], Duration::ZERO));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn looks_again_while_joining() {
+        let (all, took) = said(vec![somebody()], false, false, 3).await;
+        assert_eq!((all, took), (vec![Join("1"); 3], 2 * LOOK));
+        // Whoever was found has left: nobody else is there, and it refuses.
+        let (all, took) = said(vec![somebody(), Ok(vec![])], false, false, 9).await;
+        assert_eq!((all, took), (vec![Join("1"), Book, Found], LOOK));
+        // It has not refused yet.
+        let (all, took) = said(vec![somebody(), Ok(vec![])], false, true, 99).await;
+        assert_eq!((all.first(), all.last(), took), (Some(&Join("1")), Some(&Found), ANSWER));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn remembered_members_are_asked_before_it_founds() {
+        let (all, took) = said(vec![Ok(vec![])], true, false, 9).await;
+        assert_eq!((all, took), (vec![Book, Found], Duration::ZERO), "all refuse at once");
+        let (all, took) = said(vec![Ok(vec![])], true, true, 99).await;
+        assert_eq!((all.first(), all.last(), took), (Some(&Book), Some(&Found), ANSWER));
+        // Beside those that were found, when they do not let it in at once.
+        let (all, took) = said(vec![somebody()], true, true, 3).await;
+        assert_eq!((all, took), (vec![Join("1"), Join("1"), Book], LOOK));
+        let (all, _) = said(vec![Err(())], true, true, 1).await;
+        assert_eq!(all, [Book], "the service is down");
     }
 
     #[tokio::test(start_paused = true)]
     async fn services_that_are_down_are_told_and_given_up() {
-        let (all, took) = findings(vec![Err(())]).await;
+        let (all, took) = said(vec![Err(())], false, true, 99).await;
         assert_eq!(took, GIVE_UP);
-        assert_eq!(all.len(), 6);
-        assert!(all[..5].iter().all(|f| matches!(f, Finding::Trouble(_))));
-        assert!(matches!(&all[5], Finding::GiveUp(Event::Refused { code: "discovery", .. })));
-        let (all, took) = findings(vec![Err(()), Ok(vec![])]).await;
-        assert_eq!((took, all.len()), (COMPLAIN, 2));
+        assert_eq!(all, [Trouble, Trouble, Trouble, Trouble, Trouble, GiveUp]);
+        let (all, took) = said(vec![Err(()), Ok(vec![])], false, true, 99).await;
+        assert_eq!((all, took), (vec![Found], LOOK), "it is back");
+        // Whoever asks a member is not interrupted by this.
+        let (all, _) = said(vec![somebody(), Err(())], false, true, 20).await;
+        assert!(!all.contains(&GiveUp) && all.contains(&Trouble));
     }
 
     #[test]

@@ -74,16 +74,21 @@ impl Tasks {
         self.refusals < self.most
     }
 
-    /// Starts a task.
-    pub(super) fn start(&mut self, job: Job, task: impl Future<Output = Ended> + Send + 'static) {
+    /// Starts a task, which the handle can end early.
+    pub(super) fn start(
+        &mut self,
+        job: Job,
+        task: impl Future<Output = Ended> + Send + 'static,
+    ) -> AbortHandle {
         let handle = self.set.spawn(task);
         self.jobs.insert(handle.id(), job);
         match job {
             Job::Handshake => self.handshakes += 1,
             Job::Refuse => self.refusals += 1,
-            Job::Reader(link) | Job::Writer(link) => self.links.entry(link).or_default().push(handle),
+            Job::Reader(link) | Job::Writer(link) => self.links.entry(link).or_default().push(handle.clone()),
             Job::Dial(_) | Job::Accept | Job::Seek | Job::Keep => {}
         }
+        handle
     }
 
     /// Ends the tasks of a link.

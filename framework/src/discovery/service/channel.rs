@@ -7,9 +7,7 @@ use bytes::Bytes;
 use tertulia_core::frame::{Frame, FrameKind, Lane};
 
 use super::{MESSAGE_MAX, ServiceError};
-use crate::link::{
-    Caps, LaneLimits, Lanes, Link, LinkRx, LinkTx, Locator, RecordReader, RecordWriter, RxBatch, TxBatch,
-};
+use crate::link::{Caps, Lanes, Link, LinkRx, LinkTx, Locator, RecordReader, RecordWriter, RxBatch, TxBatch};
 
 /// Records read at once.
 const RECORDS: usize = 16;
@@ -42,7 +40,7 @@ impl Channel {
             rx,
             writer,
             reader,
-            lanes: Lanes::new(LaneLimits::default()),
+            lanes: Lanes::default(),
             leaving: TxBatch::new(TxBatch::USUAL),
             arriving: RxBatch::new(RECORDS, caps.max_record),
             waiting: VecDeque::new(),
@@ -53,8 +51,7 @@ impl Channel {
     pub(super) async fn send(&mut self, message: Vec<u8>) -> Result<(), ServiceError> {
         // All frames between services and those who ask them are of one kind.
         let frame = Frame::new(FrameKind::Topology, Bytes::from(message));
-        // The lane is empty, and so takes a frame of any length.
-        let _fits = self.lanes.push(Lane::Control, frame);
+        self.lanes.push(Lane::Control, frame);
         while !self.lanes.is_empty() {
             let filled = self.writer.fill(&mut self.lanes, &mut self.leaving);
             filled.map_err(|e| self.error(e.code(), &e))?;

@@ -3,7 +3,7 @@ use tertulia_core::frame::{Frame, FrameKind, Lane};
 use tertulia_core::rng::NodeRng;
 
 use super::*;
-use crate::link::{Caps, LaneLimits, Lanes, Opener, Sealer, TxBatch};
+use crate::link::{Caps, Lanes, Opener, Sealer, TxBatch};
 
 /// A seal for tests: the record's number, xored with the length, in eight bytes.
 struct Count;
@@ -40,10 +40,6 @@ fn caps(max_record: usize) -> Caps {
     Caps { max_record, ..Caps::STREAM }
 }
 
-fn roomy() -> Lanes {
-    Lanes::new(LaneLimits { control: 8 << 20, data: 8 << 20, repair: 8 << 20 })
-}
-
 /// Writes everything that is queued and returns the sealed records.
 fn write(writer: &mut RecordWriter, lanes: &mut Lanes) -> Vec<BytesMut> {
     let mut batch = TxBatch::new(usize::MAX);
@@ -66,14 +62,14 @@ fn frames_of_all_lengths_cross_records_of_all_lengths() {
         let mut writer = RecordWriter::new(Box::new(Count), &caps(max_record)).unwrap();
         let mut reader = RecordReader::new(Box::new(Count), &Caps::STREAM);
         for _ in 0..20 {
-            let mut lanes = roomy();
+            let mut lanes = Lanes::default();
             let mut sent: [Vec<Frame>; 3] = Default::default();
             for number in 0..rng.below(30) as u64 {
                 let lane = Lanes::ALL[rng.below(3)];
                 let most = [10, 300, 5000, 100_000][rng.below(4)];
                 let frame = frame(number, rng.below(most));
                 sent[lane as usize].push(frame.clone());
-                lanes.push(lane, frame).unwrap();
+                lanes.push(lane, frame);
             }
             let records = write(&mut writer, &mut lanes);
             assert!(records.iter().all(|r| r.len() <= max_record));
@@ -88,8 +84,8 @@ fn frames_of_all_lengths_cross_records_of_all_lengths() {
 #[test]
 fn a_parcel_of_64_kib_is_not_cut_and_not_copied() {
     let mut writer = RecordWriter::new(Box::new(Count), &Caps::STREAM).unwrap();
-    let mut lanes = roomy();
-    lanes.push(Lane::Data, frame(1, 64 * 1024 + 512)).unwrap();
+    let mut lanes = Lanes::default();
+    lanes.push(Lane::Data, frame(1, 64 * 1024 + 512));
     let records = write(&mut writer, &mut lanes);
     assert_eq!(records.len(), 1);
     let memory = records[0].as_ptr_range();
@@ -101,13 +97,13 @@ fn a_parcel_of_64_kib_is_not_cut_and_not_copied() {
 fn control_overtakes_a_long_frame() {
     let mut writer = RecordWriter::new(Box::new(Count), &caps(4096)).unwrap();
     let mut reader = RecordReader::new(Box::new(Count), &Caps::STREAM);
-    let mut lanes = roomy();
-    lanes.push(Lane::Data, frame(1, 1 << 20)).unwrap();
+    let mut lanes = Lanes::default();
+    lanes.push(Lane::Data, frame(1, 1 << 20));
     let mut batch = TxBatch::new(10_000);
     assert_eq!(writer.fill(&mut lanes, &mut batch), Ok(0));
     assert!(!lanes.is_empty());
     let mut records: Vec<_> = batch.records().map(BytesMut::from).collect();
-    lanes.push(Lane::Control, frame(2, 100)).unwrap();
+    lanes.push(Lane::Control, frame(2, 100));
     records.extend(write(&mut writer, &mut lanes));
     let order: Vec<_> = read(&mut reader, records).unwrap().into_iter().map(|(lane, _)| lane).collect();
     assert_eq!(order, [Lane::Control, Lane::Data]);
@@ -117,8 +113,8 @@ fn control_overtakes_a_long_frame() {
 fn replayed_swapped_and_missing_records_are_refused() {
     let mut writer = RecordWriter::new(Box::new(Count), &Caps::STREAM).unwrap();
     let mut one = |number| {
-        let mut lanes = roomy();
-        lanes.push(Lane::Data, frame(number, 10)).unwrap();
+        let mut lanes = Lanes::default();
+        lanes.push(Lane::Data, frame(number, 10));
         write(&mut writer, &mut lanes).remove(0)
     };
     let (a, b) = (one(1), one(2));
@@ -200,8 +196,8 @@ fn random_records_never_panic_nor_hoard() {
 #[test]
 fn frames_and_transports_have_limits() {
     let mut writer = RecordWriter::new(Box::new(Count), &Caps::STREAM).unwrap();
-    let mut lanes = roomy();
-    lanes.push(Lane::Data, frame(1, MAX_FRAME)).unwrap();
+    let mut lanes = Lanes::default();
+    lanes.push(Lane::Data, frame(1, MAX_FRAME));
     let result = writer.fill(&mut lanes, &mut TxBatch::new(1));
     assert_eq!(result, Err(RecordError::TooLong(MAX_FRAME + Frame::HEADER)));
     for caps in [caps(100), Caps::datagram(255)] {
@@ -214,12 +210,12 @@ fn datagrams(rng: &mut NodeRng, max_record: usize) -> (Vec<(Lane, Frame)>, Vec<B
     let mut writer = RecordWriter::new(Box::new(Count), &Caps::datagram(max_record)).unwrap();
     let (mut frames, mut records) = (Vec::new(), Vec::new());
     for number in 0..40 {
-        let mut lanes = roomy();
+        let mut lanes = Lanes::default();
         let lane = Lanes::ALL[rng.below(3)];
         let most = [10, 300, 5000, 70_000][rng.below(4)];
         let frame = frame(number, rng.below(most));
         frames.push((lane, frame.clone()));
-        lanes.push(lane, frame).unwrap();
+        lanes.push(lane, frame);
         records.extend(write(&mut writer, &mut lanes));
     }
     assert!(records.iter().all(|r| r.len() <= max_record));

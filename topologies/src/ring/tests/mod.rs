@@ -13,7 +13,6 @@ mod wire;
 use std::time::Duration;
 
 use tertulia_core::topology::Topology;
-use tertulia_core::units::Span;
 
 use super::{Config, Planted, RedundantConfig, build};
 use net::Net;
@@ -22,9 +21,9 @@ const SETTLE: Duration = Duration::from_secs(30);
 
 fn ring_of(r: u8, planted: Option<Planted>) -> Box<dyn Topology> {
     if r == 1 {
-        return build(Config { planted, ..Config::default() });
+        return build(Config { planted, ..Config::default() }).unwrap();
     }
-    build(RedundantConfig { successors: r, planted, stabilise: Span::secs(5), ..RedundantConfig::default() })
+    build(RedundantConfig { successors: r, planted, ..RedundantConfig::default() }).unwrap()
 }
 
 /// A settled ring of `n` with `r` successors each; the first one founded it, ids are spread unevenly.

@@ -36,7 +36,7 @@ const WINDOW: usize = 1 << 20;
 const HEARD: usize = 4096;
 
 /// A direct parcel that is not acknowledged.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Unacked {
     parcel: Parcel,
     plain: Draft,
@@ -53,7 +53,7 @@ struct Given {
 }
 
 /// What goes to one recipient.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Outgoing {
     run: Incarnation,
     unacked: VecDeque<Unacked>,
@@ -63,7 +63,7 @@ struct Outgoing {
 }
 
 /// What comes from one sender's run.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Incoming {
     run: Incarnation,
     top: u64,
@@ -73,7 +73,7 @@ struct Incoming {
 }
 
 /// State of direct messages.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Direct {
     /// By everybody that this node has written to: the application bounds it.
     given: BTreeMap<PeerId, Given>,

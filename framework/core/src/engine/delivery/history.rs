@@ -18,7 +18,7 @@ use crate::peers::State;
 const OVERHEAD: usize = 160;
 
 /// All kept parcels, in the order in which they were committed.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct History {
     order: VecDeque<(StreamId, u64)>,
     pub(crate) messages: u64,

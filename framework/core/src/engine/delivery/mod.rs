@@ -34,6 +34,7 @@ const RUNS_MAX: usize = 4;
 pub(crate) type StreamId = (Peer, Incarnation);
 
 /// State of delivery.
+#[derive(Clone)]
 pub(crate) struct Delivery {
     origins: Vec<Vec<Stream>>,
     pub(crate) history: History,
@@ -57,6 +58,11 @@ impl Delivery {
             sequence: Sequence::default(),
             untold: 0,
         }
+    }
+
+    /// Bytes that wait for their predecessors, in all streams.
+    pub(crate) fn ahead_bytes(&self) -> usize {
+        self.origins.iter().flatten().map(|s| s.ahead_bytes).sum()
     }
 
     pub(crate) fn stream(&self, id: StreamId) -> Option<&Stream> {

@@ -38,7 +38,7 @@ struct Track {
 }
 
 /// State of one's own group stream.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Own {
     number: u64,
     next_seq: u64,

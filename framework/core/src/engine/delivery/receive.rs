@@ -23,6 +23,9 @@ pub(crate) struct Arrival {
     pub(crate) pulled: bool,
 }
 
+/// `limits.ahead` bounds one stream; all of them together may hold this many times as much.
+const AHEAD_TOTAL: usize = 8;
+
 impl Engine {
     /// A parcel arrived.
     pub(crate) fn on_parcel(&mut self, from: Peer, frame: Frame, pulled: bool) -> Result<(), Forged> {
@@ -81,15 +84,17 @@ impl Engine {
         let number = kept.parcel.header.number;
         let limit = self.base.config.limits.ahead.bytes();
         let introduced = self.is_introduced(id);
+        let len = kept.parcel.bytes().len();
         let Some(stream) = self.delivery.stream_mut(id) else { return Ok(false) };
         stream.known = stream.known.max(number);
         if !stream.started && number == 1 {
             stream.start(0);
         }
         if !stream.started || number != stream.top + 1 || !introduced {
-            let len = kept.parcel.bytes().len();
-            let room = stream.ahead_bytes + len <= limit;
-            if room {
+            // What finds no room is pulled once it is next in order, and then needs none.
+            let room = stream.ahead_bytes + len <= limit
+                && self.delivery.ahead_bytes() + len <= limit.saturating_mul(AHEAD_TOTAL);
+            if room && let Some(stream) = self.delivery.stream_mut(id) {
                 stream.ahead_bytes += len;
                 stream.ahead.insert(number, kept);
             }

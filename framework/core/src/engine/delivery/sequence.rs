@@ -20,7 +20,7 @@ const MOST: usize = 1 << 16;
 const PATIENCE: Duration = Duration::from_secs(15);
 
 /// State of the one order.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Sequence {
     /// What waits, by stream: the parcel's number, and what is to be handed over.
     held: BTreeMap<StreamId, VecDeque<(u64, Output)>>,

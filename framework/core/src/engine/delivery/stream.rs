@@ -33,7 +33,7 @@ pub(crate) struct Search {
 }
 
 /// One stream of one origin.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Stream {
     pub(crate) incarnation: Incarnation,
     /// Parcels up to here were delivered; meaningless until `started`.
