@@ -16,13 +16,16 @@
 
 mod fixed;
 mod local;
+pub mod proxy;
 mod runtime;
 pub mod seeds;
 pub mod service;
 
 use std::fmt;
+use std::sync::Arc;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use tertulia_core::id::PeerId;
 
@@ -30,6 +33,7 @@ use crate::link::Locator;
 
 pub use fixed::{Fixed, FixedConfig};
 pub use local::{Local, LocalConfig};
+pub use proxy::{Proxy, ProxyConfig};
 pub use runtime::runtime_dir;
 pub use seeds::{Seeds, SeedsConfig};
 use service::{Access, Service};
@@ -42,6 +46,8 @@ pub mod kind {
     pub const LOCAL: &str = "local";
     /// Seed nodes that keep the list of members.
     pub const SEEDS: &str = "seeds";
+    /// Reverse proxies that send newcomers to the leader.
+    pub const PROXY: &str = "proxy";
 }
 
 /// A service that cannot be asked.
@@ -73,6 +79,21 @@ pub struct Announcement {
     pub nick: String,
     /// Where it can be reached.
     pub addrs: Vec<Locator>,
+}
+
+/// What a leader can tell about itself.
+#[derive(Clone)]
+pub struct Leading {
+    /// The encoded [certificate](tertulia_core::ballot::Certificate) of its election.
+    pub proof: Bytes,
+    /// The members now, itself included, and where they can be reached as far as that is known.
+    pub members: Arc<dyn Fn() -> Vec<(PeerId, Vec<Locator>)> + Send + Sync>,
+}
+
+impl fmt::Debug for Leading {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Leading")
+    }
 }
 
 /// While it is held, nobody who asks the same service founds the same group.
@@ -131,6 +152,9 @@ pub trait Discovery: Send + Sync {
     /// # Errors
     /// When the service cannot be told.
     async fn announce(&self, me: &Announcement) -> Result<(), DiscoveryError>;
+
+    /// This member leads now; or, with `None`, another one does.
+    fn leads(&self, _: Option<Leading>) {}
 
     /// Tells that a member was declared dead, to whoever keeps lists. Best effort.
     async fn report(&self, _: &PeerId) {}

@@ -12,7 +12,8 @@ use crate::bus::check_fit;
 use crate::codec::{self, Codec, Json, Postcard};
 use crate::crypto::{noise, plain};
 use crate::discovery::{
-    self, Discovery, Fixed, FixedConfig, Local, LocalConfig, Seeds, SeedsConfig, runtime_dir,
+    self, Discovery, Fixed, FixedConfig, Local, LocalConfig, Proxy, ProxyConfig, Seeds, SeedsConfig,
+    runtime_dir,
 };
 use crate::link::{Crypto, CryptoCheck, Locator, Transport};
 use crate::profile::{Profile, ProfileError};
@@ -164,7 +165,7 @@ impl Registry {
 }
 
 /// A registry of what the framework itself brings: crypto `noise` and `plain`, codecs `postcard` and `json`, discovery
-/// `static`, `local` and `seeds`, stores `file` and `memory`. Topologies and transports come from their own crates.
+/// `static`, `local`, `seeds` and `proxy`, stores `file` and `memory`. Topologies and transports come from their own crates.
 ///
 /// # Errors
 /// None, as long as the names here differ.
@@ -187,6 +188,9 @@ pub fn built_in() -> Result<Registry, RegistryError> {
         })?
         .add(discovery::kind::SEEDS, SeedsConfig::default(), |c: SeedsConfig, at| {
             Seeds::build(c, &at.transport).map(|d| d as Arc<dyn Discovery>)
+        })?
+        .add(discovery::kind::PROXY, ProxyConfig::default(), |c: ProxyConfig, at| {
+            Proxy::build(c, &at.transport).map(|d| d as Arc<dyn Discovery>)
         })?;
     all.store
         .add(store::kind::FILE, NoOptions {}, |_, at| {

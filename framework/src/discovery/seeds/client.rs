@@ -1,21 +1,20 @@
 //! The member's side of seeds.
 
 use std::collections::BTreeMap;
-use std::future::Future;
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use parking_lot::Mutex;
 use tertulia_core::id::PeerId;
-use tertulia_core::rng::NodeRng;
-use tokio::task::{AbortHandle, JoinSet};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::task::AbortHandle;
+use tokio::time::{sleep, timeout};
 
-use super::Settings;
-use super::messages::{Answer, Entry, Request};
+use super::SeedsConfig;
+use super::messages::{Answer, Request};
 use super::server::Seed;
-use crate::crypto::random;
+use crate::discovery::service::circle::{Circle, places};
+use crate::discovery::service::wire::Entry;
 use crate::discovery::service::{Access, Service, ServiceError};
 use crate::discovery::{Announcement, Discovery, DiscoveryError, Founding, kind};
 use crate::link::Locator;
@@ -24,26 +23,18 @@ use crate::link::Locator;
 const TRIES: usize = 32;
 /// How long leaving may wait for seeds.
 const GOODBYE: Duration = Duration::from_secs(1);
-/// How long another program may found before one stops waiting for it.
-const FOUNDING_WAIT: Duration = Duration::from_secs(15);
-/// The shortest and the longest pause before founding is asked for again.
-const FOUNDING_PAUSE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_millis(250));
-
-const REMEDY: &str = "start the seeds (`tertulia serve`, `gossip-chat seed`)";
 
 /// Finds members through seeds. See the [module](super).
 pub struct Seeds(Arc<Inner>);
 
 struct Inner {
-    settings: Settings,
-    /// The seeds in an order of this run's own: the first n/2+1 that answer are its choice.
-    order: Vec<Locator>,
-    access: OnceLock<Access>,
+    config: SeedsConfig,
+    circle: Arc<Circle>,
     state: Mutex<State>,
 }
 
+#[derive(Default)]
 struct State {
-    rng: NodeRng,
     /// What is told to the seeds, from the first announcement to the end.
     me: Option<Announcement>,
     updates: Option<AbortHandle>,
@@ -54,14 +45,16 @@ struct State {
 }
 
 impl Seeds {
-    pub(super) fn new(settings: Settings) -> Result<Self, String> {
-        let random = random().map_err(|e| e.to_string())?;
-        let mut rng = NodeRng::new(u64::from_le_bytes(random));
-        let mut order = settings.seeds.clone();
-        rng.shuffle(&mut order);
-        let state = State { rng, me: None, updates: None, registered: Vec::new(), tried: Vec::new() };
-        let inner = Inner { settings, order, access: OnceLock::new(), state: Mutex::new(state) };
-        Ok(Seeds(Arc::new(inner)))
+    /// The client of these seeds; addresses without a scheme are `transport`'s.
+    ///
+    /// # Errors
+    /// The option to correct.
+    pub fn build(config: SeedsConfig, transport: &str) -> Result<Arc<Self>, String> {
+        config.check()?;
+        let places = places("seeds", &config.seeds, transport)?;
+        let circle = Circle::new("seeds", "start them (`tertulia serve`, `gossip-chat seed`)", places)?;
+        let inner = Inner { config, circle: Arc::new(circle), state: Mutex::default() };
+        Ok(Arc::new(Seeds(Arc::new(inner))))
     }
 }
 
@@ -78,20 +71,19 @@ impl Discovery for Seeds {
     }
 
     fn attach(&self, access: Access) {
-        // A client serves one node.
-        let _attached = self.0.access.set(access);
+        self.0.circle.attach(access);
     }
 
     fn services(&self) -> Vec<Box<dyn Service>> {
-        let expire = self.0.settings.config.expire.0;
-        let seeds = self.0.settings.seeds.iter().cloned().enumerate();
+        let expire = self.0.config.expire.0;
+        let seeds = self.0.circle.places.iter().cloned().enumerate();
         seeds.map(|(index, at)| Box::new(Seed { index, at, expire }) as Box<dyn Service>).collect()
     }
 
     async fn lookup(&self) -> Result<Vec<Locator>, DiscoveryError> {
         let found = self.0.lookup().await?;
         let mut addrs: Vec<Locator> = found.into_values().flatten().collect();
-        self.0.state.lock().rng.shuffle(&mut addrs);
+        self.0.circle.rng.lock().shuffle(&mut addrs);
         addrs.truncate(TRIES);
         Ok(addrs)
     }
@@ -107,30 +99,22 @@ impl Discovery for Seeds {
     }
 
     async fn report(&self, dead: &PeerId) {
-        self.0.tell_all(Request::Report(*dead)).await;
+        self.0.report(*dead).await;
     }
 
     async fn withdraw(&self) {
         self.0.stop_updates();
-        if self.0.state.lock().me.take().is_some() {
-            let mine = self.0.state.lock().registered.clone();
-            let _slow = timeout(GOODBYE, self.0.tell(mine, Request::Leave)).await;
+        let mine = {
+            let mut state = self.0.state.lock();
+            state.me.take().map(|_| std::mem::take(&mut state.registered))
+        };
+        if let Some(mine) = mine {
+            let _slow = timeout(GOODBYE, self.0.circle.tell(mine, &Request::Leave.encode())).await;
         }
     }
 
     async fn founding(&self) -> Result<Founding, DiscoveryError> {
-        let deadline = Instant::now() + FOUNDING_WAIT;
-        loop {
-            if let Some(lease) = self.0.try_found().await? {
-                return Ok(Founding::held(lease));
-            }
-            if Instant::now() >= deadline {
-                return Err(DiscoveryError::Busy(self.0.place()));
-            }
-            let (least, most) = FOUNDING_PAUSE;
-            let pause = least + (most - least).mul_f64(self.0.state.lock().rng.unit());
-            sleep(pause).await;
-        }
+        self.0.circle.founding().await
     }
 }
 
@@ -138,8 +122,8 @@ impl Discovery for Seeds {
 async fn update(inner: Weak<Inner>) {
     loop {
         let Some(pause) = inner.upgrade().map(|inner| {
-            let every = inner.settings.config.update.0;
-            inner.state.lock().rng.jitter(every, 0.1)
+            let every = inner.config.update.0;
+            inner.circle.rng.lock().jitter(every, 0.1)
         }) else {
             return;
         };
@@ -151,22 +135,6 @@ async fn update(inner: Weak<Inner>) {
     }
 }
 
-/// The right to found: let go when this does.
-struct Lease {
-    inner: Arc<Inner>,
-    seeds: Vec<Locator>,
-}
-
-impl Drop for Lease {
-    fn drop(&mut self) {
-        let (inner, seeds) = (self.inner.clone(), std::mem::take(&mut self.seeds));
-        // Without a runtime the program ends, and the seeds' own limit does it.
-        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            runtime.spawn(async move { inner.tell(seeds, Request::Release).await });
-        }
-    }
-}
-
 impl Inner {
     fn stop_updates(&self) {
         if let Some(updates) = self.state.lock().updates.take() {
@@ -174,36 +142,18 @@ impl Inner {
         }
     }
 
-    /// The seeds, for people.
-    fn place(&self) -> String {
-        let all: Vec<&str> = self.settings.seeds.iter().map(Locator::as_str).collect();
-        format!("the seeds {}", all.join(", "))
-    }
-
-    fn down(&self, reason: impl Into<String>) -> DiscoveryError {
-        DiscoveryError::Down { place: self.place(), reason: reason.into(), remedy: REMEDY.into() }
-    }
-
-    fn access(&self) -> Result<&Access, DiscoveryError> {
-        self.access.get().ok_or_else(|| self.down("there is no member yet that could ask them"))
-    }
-
     /// Asks the first n/2+1 seeds that answer: those of this run's choice, and others in place of those that are down.
     /// Returns who listed which peers, and what was wrong with the last that was not as it should be.
-    async fn gather(
-        &self,
-        request: &Request,
-    ) -> Result<(BTreeMap<Locator, Vec<Entry>>, Option<ServiceError>), DiscoveryError> {
-        let access = self.access()?;
+    async fn gather(&self, request: &Request) -> (BTreeMap<Locator, Vec<Entry>>, Option<ServiceError>) {
         let (mut answered, mut wrong) = (BTreeMap::new(), None);
-        let mut order = self.order.iter();
+        let mut order = self.circle.order.iter();
         loop {
-            let missing = self.settings.enough().saturating_sub(answered.len());
+            let missing = self.circle.enough().saturating_sub(answered.len());
             let next: Vec<Locator> = order.by_ref().take(missing).cloned().collect();
             if next.is_empty() {
-                return Ok((answered, wrong));
+                return (answered, wrong);
             }
-            for (at, answer) in each(next, |at| ask(access.clone(), at, request.clone())).await {
+            for (at, answer) in self.circle.ask(next, &request.encode(), Answer::decode).await {
                 match answer {
                     Ok(Answer::Peers(peers)) => drop(answered.insert(at, peers)),
                     Ok(Answer::Refused(why)) => wrong = Some(ServiceError::refused(&at, &why)),
@@ -216,17 +166,13 @@ impl Inner {
 
     /// The union of the lists of enough seeds.
     async fn lookup(self: &Arc<Self>) -> Result<BTreeMap<PeerId, Vec<Locator>>, DiscoveryError> {
-        let (answered, wrong) = self.gather(&Request::List).await?;
-        let me = self.access()?.me();
-        let (answers, enough) = (answered.len(), self.settings.enough());
+        let me = self.circle.access()?.me();
+        let (answered, wrong) = self.gather(&Request::List).await;
+        let answers = answered.len();
         let entries = answered.into_values().flatten().filter(|e| e.peer != me);
         let found: BTreeMap<PeerId, Vec<Locator>> = entries.map(|e| (e.peer, e.addrs)).collect();
-        if found.is_empty() && answers < enough {
-            let why = wrong.map(|e| e.to_string()).unwrap_or_default();
-            let all = self.settings.seeds.len();
-            return Err(self.down(format!(
-                "{answers} of {all} answer, and {enough} are needed to know that nobody is there ({why})"
-            )));
+        if found.is_empty() && answers < self.circle.enough() {
+            return Err(self.circle.few(answers, "know that nobody is there", wrong.as_ref()));
         }
         self.doubt(found.keys().copied().collect());
         Ok(found)
@@ -241,17 +187,23 @@ impl Inner {
         let tried = std::mem::replace(&mut state.tried, found.clone());
         for peer in tried.into_iter().filter(|peer| found.contains(peer)).take(TRIES) {
             let inner = self.clone();
-            tokio::spawn(async move { inner.tell_all(Request::Report(peer)).await });
+            tokio::spawn(async move { inner.report(peer).await });
         }
+    }
+
+    /// Every seed is told of a death: which of them know a peer is that peer's choice.
+    async fn report(&self, dead: PeerId) {
+        self.circle.tell(self.circle.order.clone(), &Request::Report(dead).encode()).await;
     }
 
     /// Tells enough seeds that this member is there.
     async fn register(&self) -> Result<(), DiscoveryError> {
+        self.circle.access()?;
         let Some(me) = self.state.lock().me.clone() else { return Ok(()) };
-        let (answered, wrong) = self.gather(&Request::Register(me.addrs)).await?;
+        let (answered, wrong) = self.gather(&Request::Register(me.addrs)).await;
         if answered.is_empty() {
             let why = wrong.map(|e| e.to_string()).unwrap_or_default();
-            return Err(self.down(format!("none has registered this member ({why})")));
+            return Err(self.circle.down(format!("none has registered this member ({why})")));
         }
         if let Some(error) = wrong {
             tracing::info!(%error, "a seed did not register this member");
@@ -261,61 +213,4 @@ impl Inner {
         state.registered = answered.into_keys().collect();
         Ok(())
     }
-
-    /// Asks the seeds for the right to found, one after the other in the order of the profile, so that of several members
-    /// that start together the first one gets all. `None` while another one has it.
-    async fn try_found(self: &Arc<Self>) -> Result<Option<Lease>, DiscoveryError> {
-        let access = self.access()?;
-        let mut lease = Lease { inner: self.clone(), seeds: Vec::new() };
-        let mut wrong = None;
-        for at in &self.settings.seeds {
-            match ask(access.clone(), at.clone(), Request::Found).await {
-                Ok(Answer::Done) => lease.seeds.push(at.clone()),
-                Ok(Answer::Refused(_)) => return Ok(None),
-                Ok(Answer::Peers(_)) => wrong = Some(ServiceError::malformed(at)),
-                Err(error) => wrong = Some(error),
-            }
-        }
-        let (got, enough) = (lease.seeds.len(), self.settings.enough());
-        if got >= enough {
-            return Ok(Some(lease));
-        }
-        let (all, why) = (self.settings.seeds.len(), wrong.map(|e| e.to_string()).unwrap_or_default());
-        Err(self.down(format!("{got} of {all} answer, and {enough} are needed to found the group ({why})")))
-    }
-
-    /// Tells something to every seed: which of them know a peer is that peer's choice.
-    async fn tell_all(&self, request: Request) {
-        self.tell(self.order.clone(), request).await;
-    }
-
-    async fn tell(&self, seeds: Vec<Locator>, request: Request) {
-        let Ok(access) = self.access() else { return };
-        for (at, answer) in each(seeds, |at| ask(access.clone(), at, request.clone())).await {
-            if let Err(error) = answer {
-                tracing::debug!(%at, %error, "a seed was not told");
-            }
-        }
-    }
-}
-
-async fn ask(access: Access, at: Locator, request: Request) -> Result<Answer, ServiceError> {
-    let bytes = access.ask(&at, &request.encode()).await?;
-    Answer::decode(&bytes).map_err(|_| ServiceError::malformed(&at))
-}
-
-/// Asks all of these at the same time.
-async fn each<F>(
-    seeds: Vec<Locator>,
-    ask: impl Fn(Locator) -> F,
-) -> Vec<(Locator, Result<Answer, ServiceError>)>
-where
-    F: Future<Output = Result<Answer, ServiceError>> + Send + 'static,
-{
-    let mut asked = JoinSet::new();
-    for at in seeds {
-        let answer = ask(at.clone());
-        asked.spawn(async move { (at, answer.await) });
-    }
-    asked.join_all().await
 }

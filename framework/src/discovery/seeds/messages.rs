@@ -1,25 +1,16 @@
 //! What peers and seeds say to each other: a version byte, a code, and what belongs to it.
 
 use tertulia_core::id::PeerId;
-use tertulia_core::wire::{Reader, WireError, Writer};
+use tertulia_core::wire::{Reader, WireError};
 
+use crate::discovery::service::wire::{
+    DONE, Entry, FOUND, REFUSED, RELEASE, bare, begin, code, read_addrs, read_entries, refused, why,
+    write_addrs, write_entries,
+};
 use crate::link::Locator;
-
-const VERSION: u8 = 1;
 
 /// Peers in one list at most; of more, a seed names some at random.
 pub(super) const LIST_MAX: usize = 256;
-/// Addresses of a peer at most.
-pub(super) const ADDRS_MAX: usize = 4;
-/// Bytes of a refusal at most.
-const WHY_MAX: usize = 128;
-
-/// A peer, and where it can be reached.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Entry {
-    pub(super) peer: PeerId,
-    pub(super) addrs: Vec<Locator>,
-}
 
 /// What a peer asks of a seed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,33 +42,33 @@ pub(super) enum Answer {
 
 impl Request {
     pub(super) fn encode(&self) -> Vec<u8> {
-        let mut w = Writer::new();
-        w.u8(VERSION);
         match self {
-            Request::List => w.u8(1),
+            Request::List => bare(1),
             Request::Register(addrs) => {
-                w.u8(2);
+                let mut w = begin(2);
                 write_addrs(&mut w, addrs);
-                &mut w
+                w.finish().to_vec()
             }
-            Request::Leave => w.u8(3),
-            Request::Report(peer) => w.u8(4).raw(&peer.0),
-            Request::Found => w.u8(5),
-            Request::Release => w.u8(6),
-        };
-        w.finish().to_vec()
+            Request::Leave => bare(3),
+            Request::Report(peer) => {
+                let mut w = begin(4);
+                w.raw(&peer.0);
+                w.finish().to_vec()
+            }
+            Request::Found => bare(FOUND),
+            Request::Release => bare(RELEASE),
+        }
     }
 
     pub(super) fn decode(bytes: &[u8]) -> Result<Self, WireError> {
         let mut r = Reader::new(bytes);
-        version(&mut r)?;
-        let request = match r.u8()? {
+        let request = match code(&mut r)? {
             1 => Request::List,
             2 => Request::Register(read_addrs(&mut r)?),
             3 => Request::Leave,
             4 => Request::Report(r.peer_id()?),
-            5 => Request::Found,
-            6 => Request::Release,
+            FOUND => Request::Found,
+            RELEASE => Request::Release,
             _ => return Err(WireError::Range("request")),
         };
         r.end()?;
@@ -87,70 +78,28 @@ impl Request {
 
 impl Answer {
     pub(super) fn encode(&self) -> Vec<u8> {
-        let mut w = Writer::new();
-        w.u8(VERSION);
         match self {
             Answer::Peers(entries) => {
-                w.u8(1);
+                let mut w = begin(1);
                 write_entries(&mut w, entries);
+                w.finish().to_vec()
             }
-            Answer::Done => {
-                w.u8(2);
-            }
-            Answer::Refused(why) => {
-                w.u8(3).text(&why[..why.floor_char_boundary(WHY_MAX)]);
-            }
+            Answer::Done => bare(DONE),
+            Answer::Refused(why) => refused(why),
         }
-        w.finish().to_vec()
     }
 
     pub(super) fn decode(bytes: &[u8]) -> Result<Self, WireError> {
         let mut r = Reader::new(bytes);
-        version(&mut r)?;
-        let answer = match r.u8()? {
+        let answer = match code(&mut r)? {
             1 => Answer::Peers(read_entries(&mut r, LIST_MAX)?),
-            2 => Answer::Done,
-            3 => Answer::Refused(r.text("reason", WHY_MAX)?.to_owned()),
+            DONE => Answer::Done,
+            REFUSED => Answer::Refused(why(&mut r)?),
             _ => return Err(WireError::Range("answer")),
         };
         r.end()?;
         Ok(answer)
     }
-}
-
-fn version(r: &mut Reader<'_>) -> Result<(), WireError> {
-    if r.u8()? == VERSION { Ok(()) } else { Err(WireError::Range("version")) }
-}
-
-/// Appends addresses, at most [`ADDRS_MAX`] of them.
-pub(super) fn write_addrs(w: &mut Writer, addrs: &[Locator]) {
-    let addrs = &addrs[..addrs.len().min(ADDRS_MAX)];
-    w.varint(addrs.len() as u64);
-    for addr in addrs {
-        w.text(addr.as_str());
-    }
-}
-
-/// Reads what [`write_addrs`] wrote.
-pub(super) fn read_addrs(r: &mut Reader<'_>) -> Result<Vec<Locator>, WireError> {
-    let n = r.count("addresses", ADDRS_MAX, 1)?;
-    let addr = |_| r.text("address", Locator::MAX)?.parse().map_err(|_| WireError::Range("address"));
-    (0..n).map(addr).collect()
-}
-
-/// Appends peers behind their count.
-pub(super) fn write_entries(w: &mut Writer, entries: &[Entry]) {
-    w.varint(entries.len() as u64);
-    for entry in entries {
-        w.raw(&entry.peer.0);
-        write_addrs(w, &entry.addrs);
-    }
-}
-
-/// Reads what [`write_entries`] wrote.
-pub(super) fn read_entries(r: &mut Reader<'_>, most: usize) -> Result<Vec<Entry>, WireError> {
-    let n = r.count("peers", most, 33)?;
-    (0..n).map(|_| Ok(Entry { peer: r.peer_id()?, addrs: read_addrs(r)? })).collect()
 }
 
 #[cfg(test)]

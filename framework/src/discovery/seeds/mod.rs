@@ -5,12 +5,8 @@ mod messages;
 mod server;
 mod state;
 
-use std::sync::Arc;
-
 use serde::{Deserialize, Serialize};
 use tertulia_core::units::Span;
-
-use crate::link::Locator;
 
 pub use client::Seeds;
 
@@ -32,50 +28,9 @@ impl Default for SeedsConfig {
     }
 }
 
-/// Seeds of a profile at most.
-const SEEDS_MAX: usize = 64;
-
-/// What follows from the options, checked.
-#[derive(Clone, Debug)]
-struct Settings {
-    seeds: Vec<Locator>,
-    config: SeedsConfig,
-}
-
-impl Settings {
-    fn new(config: SeedsConfig, transport: &str) -> Result<Self, String> {
-        if config.seeds.is_empty() || config.seeds.len() > SEEDS_MAX {
-            return Err(format!("seeds: list 1 to {SEEDS_MAX} addresses of seeds"));
-        }
-        if config.update < Span::millis(100) || config.update > Span::secs(3600) {
-            return Err(format!("update: {} is not within 100ms to 1h", config.update));
-        }
-        if config.expire.0 < config.update.0 * 2 || config.expire > Span::secs(86_400) {
-            return Err("expire: write at least twice `update`, and at most a day".into());
-        }
-        let read = |text: &String| Locator::parse_or(transport, text).map_err(|e| format!("seeds: {e}"));
-        let seeds = config.seeds.iter().map(read).collect::<Result<Vec<_>, _>>()?;
-        let mut sorted: Vec<&Locator> = seeds.iter().collect();
-        sorted.sort();
-        if sorted.windows(2).any(|pair| pair[0] == pair[1]) {
-            return Err("seeds: one of the addresses is listed twice".into());
-        }
-        Ok(Settings { seeds, config })
-    }
-
-    /// How many seeds a member registers with: any two such choices have one in common.
-    fn enough(&self) -> usize {
-        self.seeds.len() / 2 + 1
-    }
-}
-
-impl Seeds {
-    /// The client of these seeds; addresses without a scheme are `transport`'s.
-    ///
-    /// # Errors
-    /// The option to correct.
-    pub fn build(config: SeedsConfig, transport: &str) -> Result<Arc<Self>, String> {
-        Settings::new(config, transport).and_then(Seeds::new).map(Arc::new)
+impl SeedsConfig {
+    fn check(&self) -> Result<(), String> {
+        super::service::check_updates(self.update, self.expire)
     }
 }
 
@@ -89,13 +44,8 @@ mod tests {
             seeds: seeds.iter().map(|s| (*s).to_owned()).collect(),
             ..SeedsConfig::default()
         };
-        let says = |config: SeedsConfig| Settings::new(config, "tcp").map(|_| ()).unwrap_err();
-        let enough = |n: usize| {
-            let all: Vec<String> = (1..=n).map(|i| format!("h:{i}")).collect();
-            let all: Vec<&str> = all.iter().map(String::as_str).collect();
-            Settings::new(config(&all), "tcp").unwrap().enough()
-        };
-        assert_eq!([1, 2, 3, 4, 5].map(enough), [1, 2, 2, 3, 3]);
+        let says = |config: SeedsConfig| Seeds::build(config, "tcp").map(|_| ()).unwrap_err();
+        Seeds::build(config(&["h:1", "h:2"]), "tcp").unwrap();
         assert!(says(config(&[])).starts_with("seeds: "));
         assert!(says(config(&["a b"])).starts_with("seeds: "));
         assert!(says(config(&["h:1", "tcp://h:1"])).contains("listed twice"));

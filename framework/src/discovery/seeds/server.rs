@@ -117,10 +117,10 @@ impl Answers for Server {
                 }
                 Answer::Done
             }
-            Request::Found if self.with(|state| state.found(now, who)) => Answer::Done,
+            Request::Found if self.with(|state| state.lease.take(now, who)) => Answer::Done,
             Request::Found => Answer::Refused("somebody else founds the group".into()),
             Request::Release => {
-                self.with(|state| state.release(&who));
+                self.with(|state| state.lease.release(&who));
                 Answer::Done
             }
         };

@@ -8,7 +8,9 @@ use tertulia_core::rng::NodeRng;
 use tertulia_core::time::Instant;
 use tertulia_core::wire::{Reader, WireError, Writer};
 
-use super::messages::{ADDRS_MAX, Entry, LIST_MAX, read_addrs, write_addrs};
+use super::messages::LIST_MAX;
+use crate::discovery::service::lease::Lease;
+use crate::discovery::service::wire::{ADDRS_MAX, Entry, read_addrs, write_addrs};
 use crate::link::Locator;
 
 /// Peers that a seed knows at most, and of those from one machine. What is kept stays within an item of the store.
@@ -16,8 +18,6 @@ const PEERS_MAX: usize = 2048;
 const SOURCE_MAX: usize = 512;
 /// Bytes of a source at most.
 const SOURCE_LEN: usize = 64;
-/// Who may found has so long to do it.
-pub(super) const LEASE: Duration = Duration::from_secs(10);
 /// A peer that has just answered is not asked again before.
 const RECHECK: Duration = Duration::from_secs(5);
 /// Peers that are asked at the same time whether they live.
@@ -55,8 +55,7 @@ pub(super) struct State {
     expire: Duration,
     rng: NodeRng,
     known: BTreeMap<PeerId, Known>,
-    /// Who may found, and until when.
-    lease: Option<(PeerId, Instant)>,
+    pub(super) lease: Lease,
     /// To be told.
     changes: Vec<Change>,
     /// What is kept is no longer what is known.
@@ -67,7 +66,7 @@ impl State {
     /// Nobody yet. Who says nothing for `expire` is forgotten.
     pub(super) fn new(expire: Duration, seed: u64) -> Self {
         let (known, changes) = (BTreeMap::new(), Vec::new());
-        State { expire, rng: NodeRng::new(seed), known, lease: None, changes, dirty: false }
+        State { expire, rng: NodeRng::new(seed), known, lease: Lease::default(), changes, dirty: false }
     }
 
     /// A peer says that it is here, or still here. One entry for each key, so many for each source.
@@ -91,9 +90,7 @@ impl State {
         if before.is_none() && self.known.len() >= PEERS_MAX {
             return Err("this seed knows as many peers as it takes");
         }
-        if self.lease.is_some_and(|(holder, _)| holder == who) {
-            self.lease = None;
-        }
+        self.lease.release(&who);
         let until = now + self.expire;
         match self.known.get_mut(&who) {
             Some(known) if known.addrs == addrs => {
@@ -147,20 +144,6 @@ impl State {
         if !answers {
             self.remove(about, "reported dead, and it does not answer");
         }
-    }
-
-    /// True when `who` may found the group: nobody else may at this moment.
-    pub(super) fn found(&mut self, now: Instant, who: PeerId) -> bool {
-        let free = self.lease.is_none_or(|(holder, until)| holder == who || until <= now);
-        if free {
-            self.lease = Some((who, now + LEASE));
-        }
-        free
-    }
-
-    /// `who` lets go of founding.
-    pub(super) fn release(&mut self, who: &PeerId) {
-        self.lease = self.lease.filter(|(holder, _)| holder != who);
     }
 
     /// Forgets who has said nothing for too long.
@@ -297,18 +280,11 @@ mod tests {
     }
 
     #[test]
-    fn one_at_a_time_may_found() {
+    fn who_registered_has_founded() {
         let mut seed = seed();
-        assert!(seed.found(at(0), peer(1)) && seed.found(at(1), peer(1)));
-        assert!(!seed.found(at(1), peer(2)));
-        seed.release(&peer(2));
-        assert!(!seed.found(at(1), peer(2)), "only the holder lets go");
-        seed.release(&peer(1));
-        assert!(seed.found(at(1), peer(2)));
-        assert!(!seed.found(at(10), peer(3)));
-        assert!(seed.found(at(11), peer(3)), "who takes too long has lost it");
-        seed.register(at(12), peer(3), "a", &addr(3)).unwrap();
-        assert!(seed.found(at(12), peer(1)), "who registered has founded");
+        assert!(seed.lease.take(at(0), peer(1)) && !seed.lease.take(at(0), peer(2)));
+        seed.register(at(1), peer(1), "a", &addr(1)).unwrap();
+        assert!(seed.lease.take(at(1), peer(2)));
     }
 
     #[test]

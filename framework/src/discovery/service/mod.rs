@@ -11,7 +11,10 @@
 
 mod ask;
 mod channel;
+pub(super) mod circle;
 pub(super) mod host;
+pub(super) mod lease;
+pub(super) mod wire;
 
 use std::fmt;
 use std::sync::Arc;
@@ -19,8 +22,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use tertulia_core::id::PeerId;
+use tertulia_core::units::Span;
 use tokio::sync::mpsc;
 
+use crate::crypto::LiveAuth;
 use crate::link::{Crypto, HandshakeParams, Locator, SERVICE, Transport, admit_epoch};
 use crate::store::Store;
 
@@ -54,6 +59,11 @@ impl Access {
         self.params.identity.id()
     }
 
+    /// Whose signatures hold in this group.
+    pub(super) fn auth(&self) -> LiveAuth {
+        LiveAuth::new(self.params.identity.clone(), self.params.group.clone())
+    }
+
     /// What is brought to a handshake between a service and whoever asks it.
     fn service_params(&self) -> HandshakeParams {
         let epoch = self.params.epoch | SERVICE;
@@ -65,6 +75,17 @@ impl fmt::Debug for Access {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Access").field("me", &self.me()).finish_non_exhaustive()
     }
+}
+
+/// Checks the options of services that forget whoever does not update what it told.
+pub(super) fn check_updates(update: Span, expire: Span) -> Result<(), String> {
+    if update < Span::millis(100) || update > Span::secs(3600) {
+        return Err(format!("update: {update} is not within 100ms to 1h"));
+    }
+    if expire.0 < update.0 * 2 || expire > Span::secs(86_400) {
+        return Err("expire: write at least twice `update`, and at most a day".into());
+    }
+    Ok(())
 }
 
 /// A service that cannot be asked, or cannot be run.
