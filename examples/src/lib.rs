@@ -3,3 +3,4 @@
 pub mod chat;
 pub mod cli;
 pub mod gossip;
+pub mod leader;

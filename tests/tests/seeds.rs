@@ -12,7 +12,7 @@ use tertulia_core::engine::api::Event;
 use tertulia_core::id::PeerId;
 use tertulia_core::message::Room;
 use tertulia_tests::group::{Group, Member, Shape, Suite, acquainted, start};
-use tertulia_tests::seeds::Nursery;
+use tertulia_tests::services::Services;
 use tertulia_tests::wait::{event, soon};
 
 /// Longer than any test: what happens does not happen because of updates.
@@ -24,7 +24,7 @@ fn group(suite: Suite) -> Group {
 }
 
 /// Starts these members at the same moment, and waits until they all know each other.
-async fn together(seeds: &Nursery, n: usize) -> Vec<(Member, Subscription)> {
+async fn together(seeds: &Services, n: usize) -> Vec<(Member, Subscription)> {
     let mut starting = tokio::task::JoinSet::new();
     for i in 0..n {
         let builder = seeds.member(&format!("m{i}"));
@@ -57,7 +57,7 @@ async fn hears(inbox: &mut Subscription, others: usize, n: usize) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn sixteen_that_start_together_become_one_group_and_hear_all_gossip() {
-    let mut seeds = Nursery::start(&group(Suite::Noise), 4, NEVER).await;
+    let mut seeds = Services::seeds(&group(Suite::Noise), 4, NEVER).await;
     let mut members = together(&seeds, 16).await;
     // Each with n/2+1 of the four.
     for _ in 0..16 * 3 {
@@ -76,7 +76,7 @@ async fn sixteen_that_start_together_become_one_group_and_hear_all_gossip() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_seed_that_is_down_is_replaced_by_another() {
-    let mut seeds = Nursery::start(&group(Suite::Noise), 4, NEVER).await;
+    let mut seeds = Services::seeds(&group(Suite::Noise), 4, NEVER).await;
     let ana = start(seeds.member("ana")).await;
     seeds.stop(0).await;
     let eva = start(seeds.member("eva")).await;
@@ -111,8 +111,25 @@ async fn a_seed_that_is_down_is_replaced_by_another() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_seed_that_hangs_is_not_waited_for() {
+    let mut seeds = Services::seeds(&group(Suite::Noise), 3, NEVER).await;
+    let place = seeds.running[1].as_ref().unwrap().addr().rest().to_owned();
+    seeds.stop(1).await;
+    // Connections are made, and nobody ever says anything.
+    let hangs = std::net::TcpListener::bind(place).unwrap();
+    let ana = start(seeds.member("ana")).await;
+    let limit = Duration::from_secs(3);
+    for _ in 0..4 {
+        // Each in an order of its own.
+        let found = tokio::time::timeout(limit, seeds.stranger().lookup()).await;
+        assert_eq!(found.expect("it waits for the one that hangs").unwrap(), [ana.node.addr().clone()]);
+    }
+    drop(hangs);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_seeds_know_outlives_them_and_a_group_needs_none() {
-    let mut seeds = Nursery::start(&group(Suite::Plain), 3, NEVER).await;
+    let mut seeds = Services::seeds(&group(Suite::Plain), 3, NEVER).await;
     let ana = start(seeds.member("ana")).await;
     let kept: Arc<dyn Store> = Arc::new(MemoryStore::default());
     let builder = seeds.member("eva").store(kept.clone());
@@ -146,7 +163,7 @@ async fn what_seeds_know_outlives_them_and_a_group_needs_none() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_dead_are_taken_off_and_nobody_else() {
-    let mut seeds = Nursery::start(&group(Suite::Noise), 3, NEVER).await;
+    let mut seeds = Services::seeds(&group(Suite::Noise), 3, NEVER).await;
     let mut ana = start(seeds.member("ana")).await;
     let eva = start(seeds.member("eva")).await;
     acquainted(&ana.node, 2).await;
@@ -187,7 +204,7 @@ async fn the_dead_are_taken_off_and_nobody_else() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_member_that_dials_a_seed_is_told_what_it_is() {
-    let seeds = Nursery::start(&group(Suite::Noise), 1, NEVER).await;
+    let seeds = Services::seeds(&group(Suite::Noise), 1, NEVER).await;
     let addr = seeds.running[0].as_ref().unwrap().addr().to_string();
     let builder = group(Suite::Noise).member("ana").join([addr]);
     let mut events = builder.events(64);

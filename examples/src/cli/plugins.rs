@@ -48,6 +48,8 @@ mod tests {
         assert!(text.contains("crypto:\n  noise            allow_plaintext = false\n"), "{text}");
         let seeds = "  seeds            expire = \"40s\", seeds = [], update = \"13s\"\n";
         assert!(text.contains(seeds), "{text}");
+        let proxies = "  proxy            expire = \"20s\", proxies = [], update = \"5s\"\n";
+        assert!(text.contains(proxies), "{text}");
         assert!(text.contains("  static           members = []\n"), "{text}");
         assert!(text.contains("store:\n  file\n  memory"), "{text}");
     }

@@ -25,8 +25,8 @@ use crate::link::Locator;
 const LOOK: Duration = Duration::from_secs(1);
 /// How long leaving may wait for proxies.
 const GOODBYE: Duration = Duration::from_secs(1);
-/// How long a founder may take to be its group's leader.
-const ELECTION: Duration = Duration::from_secs(8);
+/// How long a founder may take to be its group's leader; announcing may take 3 s in all.
+const ELECTION: Duration = Duration::from_millis(2_500);
 
 /// Finds the leader through proxies. See the [module](super).
 pub struct Proxy(Arc<Inner>);

@@ -14,8 +14,7 @@ use super::SeedsConfig;
 use super::messages::{Answer, Request};
 use super::server::Seed;
 use crate::discovery::service::circle::{Circle, places};
-use crate::discovery::service::wire::Entry;
-use crate::discovery::service::{Access, Service, ServiceError};
+use crate::discovery::service::{Access, Service};
 use crate::discovery::{Announcement, Discovery, DiscoveryError, Founding, kind};
 use crate::link::Locator;
 
@@ -142,32 +141,10 @@ impl Inner {
         }
     }
 
-    /// Asks the first n/2+1 seeds that answer: those of this run's choice, and others in place of those that are down.
-    /// Returns who listed which peers, and what was wrong with the last that was not as it should be.
-    async fn gather(&self, request: &Request) -> (BTreeMap<Locator, Vec<Entry>>, Option<ServiceError>) {
-        let (mut answered, mut wrong) = (BTreeMap::new(), None);
-        let mut order = self.circle.order.iter();
-        loop {
-            let missing = self.circle.enough().saturating_sub(answered.len());
-            let next: Vec<Locator> = order.by_ref().take(missing).cloned().collect();
-            if next.is_empty() {
-                return (answered, wrong);
-            }
-            for (at, answer) in self.circle.ask(next, &request.encode(), Answer::decode).await {
-                match answer {
-                    Ok(Answer::Peers(peers)) => drop(answered.insert(at, peers)),
-                    Ok(Answer::Refused(why)) => wrong = Some(ServiceError::refused(&at, &why)),
-                    Ok(Answer::Done) => wrong = Some(ServiceError::malformed(&at)),
-                    Err(error) => wrong = Some(error),
-                }
-            }
-        }
-    }
-
     /// The union of the lists of enough seeds.
     async fn lookup(self: &Arc<Self>) -> Result<BTreeMap<PeerId, Vec<Locator>>, DiscoveryError> {
         let me = self.circle.access()?.me();
-        let (answered, wrong) = self.gather(&Request::List).await;
+        let (answered, wrong) = self.circle.gather(&Request::List.encode(), Answer::peers).await;
         let answers = answered.len();
         let entries = answered.into_values().flatten().filter(|e| e.peer != me);
         let found: BTreeMap<PeerId, Vec<Locator>> = entries.map(|e| (e.peer, e.addrs)).collect();
@@ -200,7 +177,8 @@ impl Inner {
     async fn register(&self) -> Result<(), DiscoveryError> {
         self.circle.access()?;
         let Some(me) = self.state.lock().me.clone() else { return Ok(()) };
-        let (answered, wrong) = self.gather(&Request::Register(me.addrs)).await;
+        let request = Request::Register(me.addrs).encode();
+        let (answered, wrong) = self.circle.gather(&request, Answer::peers).await;
         if answered.is_empty() {
             let why = wrong.map(|e| e.to_string()).unwrap_or_default();
             return Err(self.circle.down(format!("none has registered this member ({why})")));

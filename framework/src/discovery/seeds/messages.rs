@@ -89,6 +89,15 @@ impl Answer {
         }
     }
 
+    /// A list of peers, or why there is none.
+    pub(super) fn peers(bytes: &[u8]) -> Result<Result<Vec<Entry>, String>, WireError> {
+        match Answer::decode(bytes)? {
+            Answer::Peers(peers) => Ok(Ok(peers)),
+            Answer::Refused(why) => Ok(Err(why)),
+            Answer::Done => Err(WireError::Range("answer")),
+        }
+    }
+
     pub(super) fn decode(bytes: &[u8]) -> Result<Self, WireError> {
         let mut r = Reader::new(bytes);
         let answer = match code(&mut r)? {

@@ -1,6 +1,7 @@
 //! Several services of one kind that do not know of each other: what a member does with n/2+1 of them, any two such
 //! choices have in common.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -11,7 +12,7 @@ use parking_lot::Mutex;
 use tertulia_core::rng::NodeRng;
 use tertulia_core::wire::WireError;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::wire::{FOUND, RELEASE, bare, yes_or_no};
 use super::{Access, ServiceError};
@@ -20,9 +21,11 @@ use crate::discovery::{DiscoveryError, Founding};
 use crate::link::Locator;
 
 /// How long another program may found before one stops waiting for it.
-const FOUNDING_WAIT: Duration = Duration::from_secs(15);
+const FOUNDING_WAIT: Duration = Duration::from_secs(12);
 /// The shortest and the longest pause before founding is asked for again.
 const FOUNDING_PAUSE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_millis(250));
+/// A service that has not answered for so long is no longer waited for alone.
+const SLOW: Duration = Duration::from_millis(800);
 /// Services of one kind at most.
 const MOST: usize = 64;
 
@@ -130,6 +133,43 @@ impl Circle {
             asked.spawn(async move { (at, answer.await) });
         }
         asked.join_all().await
+    }
+
+    /// Asks n/2+1 services that answer: those of this run's choice, and others in place of those that are down, refuse
+    /// or are slow. Returns what was answered, and what was wrong with the last that did not.
+    pub(in crate::discovery) async fn gather<T: Send + 'static>(
+        &self,
+        request: &[u8],
+        read: fn(&[u8]) -> Result<Result<T, String>, WireError>,
+    ) -> (BTreeMap<Locator, T>, Option<ServiceError>) {
+        let (mut answered, mut wrong) = (BTreeMap::new(), None);
+        let Ok(access) = self.access() else { return (answered, wrong) };
+        let request = Bytes::copy_from_slice(request);
+        let (mut asked, mut order) = (JoinSet::new(), self.order.iter());
+        // Those that still may be in time.
+        let mut hopeful = 0;
+        while answered.len() < self.enough() {
+            while hopeful + answered.len() < self.enough()
+                && let Some(at) = order.next().cloned()
+            {
+                let answer = ask(access.clone(), at.clone(), request.clone(), read);
+                asked.spawn(async move { (at, answer.await) });
+                hopeful += 1;
+            }
+            let Ok(next) = timeout(SLOW, asked.join_next()).await else {
+                hopeful = 0;
+                continue;
+            };
+            hopeful = hopeful.saturating_sub(1);
+            match next {
+                None => break,
+                Some(Ok((at, Ok(Ok(answer))))) => drop(answered.insert(at, answer)),
+                Some(Ok((at, Ok(Err(why))))) => wrong = Some(ServiceError::refused(&at, &why)),
+                Some(Ok((_, Err(error)))) => wrong = Some(error),
+                Some(Err(_)) => {}
+            }
+        }
+        (answered, wrong)
     }
 
     /// Tells all of these something; whoever cannot be told learns it in another way, or not at all.

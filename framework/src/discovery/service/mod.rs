@@ -31,8 +31,8 @@ use crate::store::Store;
 
 pub use host::Running;
 
-/// How long asking a service may take, the connection included. Two tries fit between two complaints.
-const LIMIT: Duration = Duration::from_millis(2_400);
+/// How long asking a service may take, the connection included. Whoever looks for a way in gives all of it 3 s.
+const LIMIT: Duration = Duration::from_secs(2);
 
 /// Bytes of a request or an answer at most.
 pub const MESSAGE_MAX: usize = 128 * 1024;

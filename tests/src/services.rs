@@ -1,4 +1,4 @@
-//! Seeds in this process, and members that find each other through them.
+//! Services in this process, and members that find each other through them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use tertulia::bus::Builder;
 use tertulia::crypto::Identity;
 use tertulia::discovery::service::{Access, News, Running, ServiceEvent};
-use tertulia::discovery::{Discovery, Seeds, SeedsConfig};
+use tertulia::discovery::{Discovery, Proxy, ProxyConfig, Seeds, SeedsConfig};
 use tertulia::link::{HandshakeParams, Locator, admit_epoch};
 use tertulia::store::{MemoryStore, Store};
 use tertulia_core::id::Incarnation;
@@ -16,74 +16,94 @@ use tokio::sync::mpsc;
 use crate::group::Group;
 use crate::wait::soon;
 
-/// The seeds of a group.
-pub struct Nursery {
+/// Builds the discovery that knows these places.
+type Build = fn(&[String], Span) -> Arc<dyn Discovery>;
+
+/// The services of a group.
+pub struct Services {
     group: Group,
-    config: SeedsConfig,
-    /// One for each seed; what is not there is down.
+    places: Vec<String>,
+    update: Span,
+    build: Build,
+    /// One for each place; what is not there is down.
     pub running: Vec<Option<Running>>,
     stores: Vec<Arc<dyn Store>>,
     tell: mpsc::Sender<ServiceEvent>,
     told: mpsc::Receiver<ServiceEvent>,
 }
 
-impl Nursery {
+impl Services {
     /// `n` seeds on free ports.
-    pub async fn start(group: &Group, n: usize, update: Duration) -> Nursery {
+    pub async fn seeds(group: &Group, n: usize, update: Duration) -> Services {
+        Services::start(group, n, update, |places, update| {
+            let config = SeedsConfig { seeds: places.to_vec(), update, expire: Span(update.0 * 3) };
+            Seeds::build(config, "tcp").unwrap()
+        })
+        .await
+    }
+
+    /// `n` proxies on free ports.
+    pub async fn proxies(group: &Group, n: usize, update: Duration) -> Services {
+        Services::start(group, n, update, |places, update| {
+            let config = ProxyConfig { proxies: places.to_vec(), update, expire: Span(update.0 * 3) };
+            Proxy::build(config, "tcp").unwrap()
+        })
+        .await
+    }
+
+    async fn start(group: &Group, n: usize, update: Duration, build: Build) -> Services {
         let places = (1..=n).map(|i| format!("127.0.0.1:{i}")).collect();
-        let config = SeedsConfig { seeds: places, update: Span(update), expire: Span(update * 3) };
         let (tell, told) = mpsc::channel(1 << 12);
         let stores = (0..n).map(|_| Arc::new(MemoryStore::default()) as Arc<dyn Store>).collect();
-        let running = (0..n).map(|_| None).collect();
-        let mut nursery = Nursery { group: group.clone(), config, running, stores, tell, told };
+        let (group, update, running) = (group.clone(), Span(update), (0..n).map(|_| None).collect());
+        let mut services = Services { group, places, update, build, running, stores, tell, told };
         for i in 0..n {
-            nursery.restart(i, "127.0.0.1:0").await;
-            let addr = nursery.running[i].as_ref().unwrap().addr().to_string();
-            nursery.config.seeds[i] = addr;
+            services.restart(i, "127.0.0.1:0").await;
+            services.places[i] = services.running[i].as_ref().unwrap().addr().to_string();
         }
-        nursery
+        services
     }
 
     async fn restart(&mut self, i: usize, at: &str) {
         let at = Locator::parse_or("tcp", at).unwrap();
-        let services = Seeds::build(self.config.clone(), "tcp").unwrap().services();
+        let services = self.client().services();
         let store = self.stores[i].clone();
         let running = services[i].serve(&at, access(&self.group), store, self.tell.clone()).await;
         self.running[i] = Some(running.unwrap());
     }
 
-    /// Starts a seed again where it was.
+    /// Starts one again where it was.
     pub async fn back(&mut self, i: usize) {
-        let at = self.config.seeds[i].clone();
+        let at = self.places[i].clone();
         self.restart(i, &at).await;
     }
 
-    /// Ends a seed.
+    /// Ends one.
     pub async fn stop(&mut self, i: usize) {
         self.running[i].take().unwrap().stop().await;
     }
 
     /// A client of its own for one member.
     #[must_use]
-    pub fn client(&self) -> Arc<Seeds> {
-        Seeds::build(self.config.clone(), "tcp").unwrap()
+    pub fn client(&self) -> Arc<dyn Discovery> {
+        (self.build)(&self.places, self.update)
     }
 
     /// A client that speaks for nobody in the group but itself.
     #[must_use]
-    pub fn stranger(&self) -> Arc<Seeds> {
+    pub fn stranger(&self) -> Arc<dyn Discovery> {
         let client = self.client();
         client.attach(access(&self.group));
         client
     }
 
-    /// A member that finds the others through the seeds.
+    /// A member that finds the others through them.
     #[must_use]
     pub fn member(&self, nick: &str) -> Builder {
         self.group.member(nick).discovery(self.client())
     }
 
-    /// Waits until `wanted` finds something in the news of the seeds.
+    /// Waits until `wanted` finds something in their news.
     pub async fn news<T>(&mut self, what: &str, mut wanted: impl FnMut(&News) -> Option<T>) -> T {
         soon(what, async {
             loop {
