@@ -72,6 +72,29 @@ async fn frames_of_all_sizes_cross_every_link() {
     }
 }
 
+/// Every address of this machine leads to a listener that has them all, and answers come from there.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn whoever_listens_at_every_address_is_reached_at_every_address() {
+    for (transport, _) in &transports()[1..] {
+        let at = format!("{}://0.0.0.0:0", transport.scheme());
+        let mut listener = transport.listen(&at.parse().unwrap()).await.unwrap();
+        let port = listener.local().rest().rsplit_once(':').unwrap().1.to_owned();
+        for host in ["127.0.0.1", "127.0.0.2"] {
+            let to = format!("{}://{host}:{port}", transport.scheme()).parse().unwrap();
+            let (one, two, crypto) = (member(1, 1), member(2, 1), noise());
+            let dial = async {
+                establish(transport.dial(&to).await.unwrap(), Role::Initiator, &*crypto, &one, LIMIT).await
+            };
+            let accept = async {
+                establish(listener.accept().await.unwrap(), Role::Responder, &*crypto, &two, LIMIT).await
+            };
+            let (near, far) = tokio::join!(dial, accept);
+            assert!(near.is_ok() && far.is_ok(), "{to}: {:?}", near.err());
+        }
+    }
+}
+
 fn side(end: &Result<Link, EstablishError>) -> (Side, Refusal) {
     match end {
         Err(EstablishError::Handshake(error)) => (error.side, error.refusal),

@@ -1,4 +1,4 @@
-//! Runs many seeds of a campaign: `campaign ring|mesh churn|all FROM TO [THREADS]`.
+//! Runs many seeds of a campaign: `campaign GROUP churn|all FROM TO [THREADS]`.
 
 mod groups;
 
@@ -12,7 +12,7 @@ fn main() -> Result<(), String> {
     let number = |i: usize| args.get(i).and_then(|s| s.parse::<u64>().ok());
     let (Some(group), Some(kind), Some(from), Some(to)) = (args.first(), args.get(1), number(2), number(3))
     else {
-        return Err(format!("usage: campaign ring|mesh {}|all FROM TO [THREADS]", KINDS.join("|")));
+        return Err(format!("usage: campaign GROUP {}|all FROM TO [THREADS]", KINDS.join("|")));
     };
     if from >= to || (kind != "all" && !KINDS.contains(&kind.as_str())) {
         return Err(format!(

@@ -1,4 +1,4 @@
-//! Explores small groups: `explore ring1|ring2|mesh [EVERY] [PIECE/PIECES] [THREADS]`. `EVERY` 1 is the whole.
+//! Explores small groups: `explore GROUP [EVERY] [PIECE/PIECES] [THREADS]`. `EVERY` 1 is the whole.
 
 mod groups;
 
@@ -8,7 +8,7 @@ use tertulia_sim::explore::{Explorer, explore};
 fn main() -> Result<(), String> {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let Some(group) = args.first() else {
-        return Err("usage: explore ring1|ring2|mesh [EVERY] [PIECE/PIECES] [THREADS]".into());
+        return Err("usage: explore GROUP [EVERY] [PIECE/PIECES] [THREADS]".into());
     };
     let group: Group = group.parse()?;
     let every = args.get(1).and_then(|s| s.parse().ok()).unwrap_or(1);

@@ -1,4 +1,4 @@
-//! Replays one run and prints what happens: a seed of a campaign, `replay ring|mesh churn 17 [frames]`, or a schedule
+//! Replays one run and prints what happens: a seed of a campaign, `replay GROUP churn 17 [frames]`, or a schedule
 //! of the explorer as it names it, `replay ring1 '3/17 JF 0@- 2@18' [frames]`.
 
 mod groups;
@@ -8,8 +8,8 @@ use tertulia_sim::campaign::{self, Faults};
 use tertulia_sim::explore::run_schedule;
 use tertulia_sim::tap::Transcript;
 
-const USAGE: &str = "usage: replay ring|mesh calm|churn|lossy|partitions|freezes|everything SEED [frames]
-       replay ring1|ring2|mesh SCHEDULE [frames]";
+const USAGE: &str = "usage: replay GROUP calm|churn|lossy|partitions|freezes|everything SEED [frames]
+       replay GROUP SCHEDULE [frames]";
 
 fn main() -> Result<(), String> {
     let mut args: Vec<String> = std::env::args().skip(1).collect();

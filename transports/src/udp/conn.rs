@@ -34,8 +34,10 @@ const INBOX: u16 = 1024;
 const INBOX_MOST: usize = INBOX as usize + 512;
 /// How often a sender asks whether there is room again.
 const ROOM: Duration = Duration::from_millis(200);
-/// Datagrams that wait for the end of the handshake.
-const EARLY: usize = 64;
+/// Datagrams and bytes that wait for the end of the handshake: whose they are is not known yet.
+const EARLY: (usize, usize) = (64, 32 * 1024);
+/// How long the end of a handshake that came to nothing is repeated.
+const REFUSED: Duration = Duration::from_secs(1);
 /// Memory taken at once for records that arrive; one record that is kept holds no more than this.
 const CHUNK: usize = 32 * 1024;
 
@@ -148,6 +150,9 @@ impl Conn {
         if self.hand.receive(self.there, number, message, out) {
             self.heard = now;
         }
+        if self.end.gone {
+            self.hand.drop_arrived();
+        }
         // Nobody vouches for an end without a key: it counts for a handshake only.
         if self.hand.ended && !self.is_established() {
             (self.end.rx, self.end.tx) = (true, true);
@@ -161,7 +166,8 @@ impl Conn {
     /// A datagram of the link that is up.
     pub(super) fn on_session(&mut self, now: Instant, bytes: &[u8], out: &mut Out) {
         let Some((_, key)) = &self.keys else {
-            if self.early.len() < EARLY {
+            let held: usize = self.early.iter().map(Vec::len).sum();
+            if self.end.closing.is_none() && self.early.len() < EARLY.0 && held + bytes.len() <= EARLY.1 {
                 self.early.push(bytes.to_vec());
             }
             return;
@@ -341,6 +347,8 @@ impl Conn {
         self.end.gone |= gone;
         if self.end.gone {
             self.inbox.clear();
+            self.early = Vec::new();
+            self.hand.drop_arrived();
         }
         if self.end.closing.is_none() {
             self.end.closing = Some(now);
@@ -362,7 +370,8 @@ impl Conn {
         let told = self.end.told == Some(true) && self.end.told_ok || self.end.rx;
         let said = self.is_closed() && (told || self.end.tx || self.end.tries >= FIN_TRIES);
         let rested = self.end.closing.is_some_and(|at| now >= at + LINGER);
-        let quiet = if self.is_established() { said } else { self.hand.is_idle() };
+        let refused = self.end.closing.is_some_and(|at| now >= at + REFUSED);
+        let quiet = if self.is_established() { said } else { self.hand.is_idle() || refused };
         self.end.lapsed || self.end.gone && quiet && rested
     }
 

@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 use std::io::{self, IoSliceMut};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
@@ -42,6 +42,22 @@ const PAUSE: Duration = Duration::from_millis(5);
 pub(super) enum Answer {
     Cookie(Cookie),
     Opened { id: u64, size: u16 },
+}
+
+/// Between which addresses datagrams go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Way {
+    /// The other end's.
+    pub(super) remote: SocketAddr,
+    /// Which of this machine's, if the socket has them all: whoever wrote to one gets no answer from another.
+    pub(super) local: Option<IpAddr>,
+}
+
+impl Way {
+    /// To somebody, from whatever address the system thinks of.
+    pub(super) fn to(remote: SocketAddr) -> Way {
+        Way { remote, local: None }
+    }
 }
 
 /// A bound socket.
@@ -136,7 +152,7 @@ impl Endpoint {
 
     /// A link is over.
     pub(super) fn forget(&self, link: &Link) {
-        let key = (link.remote, link.there());
+        let key = (link.way.remote, link.there());
         self.table(|table| {
             table.links.remove(&link.here);
             if table.accepted.get(&key) == Some(&link.here) {
@@ -146,19 +162,20 @@ impl Endpoint {
     }
 
     /// Sends one datagram. What the system does not take is lost like any other.
-    pub(super) fn send(&self, to: SocketAddr, datagram: &[u8]) {
-        let _sent = self.transmit(to, datagram, None);
+    pub(super) fn send(&self, way: Way, datagram: &[u8]) {
+        let _sent = self.transmit(way, datagram, None);
     }
 
     /// Sends a burst; false when the system takes nothing just now.
-    pub(super) fn send_burst(&self, to: SocketAddr, burst: &Burst) -> bool {
+    pub(super) fn send_burst(&self, way: Way, burst: &Burst) -> bool {
         let segment = (burst.count > 1).then_some(burst.segment);
         // Any other failure is a datagram lost, and told by what is not acknowledged.
-        !matches!(self.transmit(to, &burst.bytes, segment), Err(e) if e.kind() == io::ErrorKind::WouldBlock)
+        !matches!(self.transmit(way, &burst.bytes, segment), Err(e) if e.kind() == io::ErrorKind::WouldBlock)
     }
 
-    fn transmit(&self, to: SocketAddr, contents: &[u8], segment_size: Option<usize>) -> io::Result<()> {
-        let transmit = Transmit { destination: to, ecn: None, contents, segment_size, src_ip: None };
+    fn transmit(&self, way: Way, contents: &[u8], segment_size: Option<usize>) -> io::Result<()> {
+        let Way { remote: destination, local: src_ip } = way;
+        let transmit = Transmit { destination, ecn: None, contents, segment_size, src_ip };
         self.state.try_send(UdpSockRef::from(&*self.socket), &transmit)
     }
 
@@ -172,16 +189,17 @@ impl Endpoint {
     }
 
     /// A datagram that is not of a link that is up.
-    fn strange(self: &Arc<Self>, from: SocketAddr, datagram: Datagram<'_>) {
+    fn strange(self: &Arc<Self>, way: Way, datagram: Datagram<'_>) {
+        let from = way.remote;
         match datagram {
             Datagram::Knock { from: id } if self.is_open() => {
                 let cookie = self.secret.cookie(from, id, self.seconds());
-                self.send(from, &wire::cookie(id, &cookie));
+                self.send(way, &wire::cookie(id, &cookie));
             }
             Datagram::Open { from: id, size, cookie }
                 if self.secret.is_good(cookie, from, id, self.seconds()) =>
             {
-                self.wish(from, id, size);
+                self.wish(way, id, size);
             }
             Datagram::Cookie { to, cookie } => self.answer(from, to, Answer::Cookie(*cookie)),
             Datagram::Opened { to, from: id, size } => self.answer(from, to, Answer::Opened { id, size }),
@@ -198,35 +216,35 @@ impl Endpoint {
     }
 
     /// Somebody who receives what is sent to its address wants a link.
-    fn wish(self: &Arc<Self>, from: SocketAddr, id: u64, size: u16) {
+    fn wish(self: &Arc<Self>, way: Way, id: u64, size: u16) {
         if size != self.size {
-            return self.send(from, &wire::opened(id, 0, self.size));
+            return self.send(way, &wire::opened(id, 0, self.size));
         }
-        let known = self.table(|t| t.accepted.get(&(from, id)).copied());
-        let here = known.or_else(|| self.accept(from, id));
+        let known = self.table(|t| t.accepted.get(&(way.remote, id)).copied());
+        let here = known.or_else(|| self.accept(way, id));
         if let Some(here) = here {
-            self.send(from, &wire::opened(id, here, self.size));
+            self.send(way, &wire::opened(id, here, self.size));
         }
     }
 
-    fn accept(self: &Arc<Self>, from: SocketAddr, id: u64) -> Option<u64> {
+    fn accept(self: &Arc<Self>, way: Way, id: u64) -> Option<u64> {
         let door = self.table(|t| (t.links.len() < LINKS).then(|| t.door.clone()).flatten())?;
         let place = door.try_reserve().ok()?;
-        let remote = locator(KIND, from).ok()?;
-        let (link, halves) = Link::start(self, (self.secret.id(), id, false), from);
+        let remote = locator(KIND, way.remote).ok()?;
+        let (link, halves) = Link::start(self, (self.secret.id(), id, false), way);
         self.add(&link);
-        self.table(|t| t.accepted.insert((from, id), link.here));
+        self.table(|t| t.accepted.insert((way.remote, id), link.here));
         place.send(halves.raw(remote));
         Some(link.here)
     }
 
     /// The link that a datagram is for, if it comes from that link's other end.
     fn link(&self, from: SocketAddr, id: u64) -> Option<Arc<Link>> {
-        self.table(|t| t.links.get(&id).filter(|link| link.remote == from).cloned())
+        self.table(|t| t.links.get(&id).filter(|link| link.way.remote == from).cloned())
     }
 
     /// Takes a buffer of datagrams of one sender.
-    fn take(self: &Arc<Self>, from: SocketAddr, buffer: &[u8], stride: usize, told: &mut Told) {
+    fn take(self: &Arc<Self>, way: Way, buffer: &[u8], stride: usize, told: &mut Told) {
         for bytes in buffer.chunks(stride.max(1)) {
             // Nobody sends longer ones; kept, they would cost more than the bounds on their number say.
             let fits = bytes.len() <= usize::from(self.size);
@@ -236,11 +254,11 @@ impl Endpoint {
             | Datagram::End { to, .. }
             | Datagram::Heard { to, .. }) = datagram
             else {
-                self.strange(from, datagram);
+                self.strange(way, datagram);
                 continue;
             };
-            let known = told.last().filter(|link| link.here == to && link.remote == from);
-            let Some(link) = known.cloned().or_else(|| self.link(from, to)) else { continue };
+            let known = told.last().filter(|link| link.here == to && link.way.remote == way.remote);
+            let Some(link) = known.cloned().or_else(|| self.link(way.remote, to)) else { continue };
             link.tell(|conn, now, out| match datagram {
                 Datagram::Hand { number, message, .. } => conn.on_hand(now, number, Some(message), out),
                 Datagram::End { number, .. } => conn.on_hand(now, number, None, out),
@@ -266,7 +284,9 @@ impl Endpoint {
             Err(e) => return Err(e),
         };
         for (buffer, meta) in buffers.iter().zip(meta.iter()).take(count) {
-            self.take(meta.addr, buffer.get(..meta.len).unwrap_or_default(), meta.stride, told);
+            let local = meta.dst_ip.filter(|_| self.bound.ip().is_unspecified());
+            let way = Way { remote: meta.addr, local };
+            self.take(way, buffer.get(..meta.len).unwrap_or_default(), meta.stride, told);
         }
         Ok(true)
     }

@@ -76,6 +76,11 @@ impl Hand {
         self.arrived.pop_front()
     }
 
+    /// Nobody reads any more.
+    pub(super) fn drop_arrived(&mut self) {
+        self.arrived = VecDeque::new();
+    }
+
     /// True when a message waits to be read.
     pub(super) fn has_arrived(&self) -> bool {
         !self.arrived.is_empty()

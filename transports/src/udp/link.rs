@@ -1,7 +1,6 @@
 //! The two halves of a link, and the task that keeps its time.
 
 use std::future::poll_fn;
-use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 
@@ -12,13 +11,13 @@ use tokio::time::{Instant, sleep_until};
 
 use super::burst::{Burst, Out};
 use super::conn::Conn;
-use super::endpoint::Endpoint;
+use super::endpoint::{Endpoint, Way};
 use super::wire::AROUND_HAND;
 
 /// A link as its halves, its keeper and the socket's reader share it.
 pub(super) struct Link {
     pub(super) here: u64,
-    pub(super) remote: SocketAddr,
+    pub(super) way: Way,
     endpoint: Arc<Endpoint>,
     state: Mutex<State>,
     /// Something may be due earlier than the keeper thinks.
@@ -42,12 +41,12 @@ impl Link {
     pub(super) fn start(
         endpoint: &Arc<Endpoint>,
         (here, there, initiator): (u64, u64, bool),
-        remote: SocketAddr,
+        way: Way,
     ) -> (Arc<Link>, LinkHalves) {
         let conn = Conn::new(there, initiator, endpoint.resend, Instant::now());
         let link = Arc::new(Link {
             here,
-            remote,
+            way,
             endpoint: endpoint.clone(),
             state: Mutex::new(State {
                 conn,
@@ -77,7 +76,7 @@ impl Link {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let result = f(&mut state, now);
         let State { conn, out, reader, writer, armed, .. } = &mut *state;
-        out.drain(|datagram| self.endpoint.send(self.remote, datagram));
+        out.drain(|datagram| self.endpoint.send(self.way, datagram));
         let deadline = conn.deadline(now, writer.is_some());
         let sooner = deadline.is_some_and(|at| armed.is_none_or(|armed| at < armed));
         let reader = if conn.is_readable() { reader.take() } else { None };
@@ -121,7 +120,7 @@ impl Link {
             if burst.count == 0 {
                 return sent;
             }
-            if !self.endpoint.send_burst(self.remote, burst) {
+            if !self.endpoint.send_burst(self.way, burst) {
                 conn.stall(now);
                 return sent;
             }

@@ -23,7 +23,7 @@ use tokio::time::{Instant, timeout};
 use crate::address::{check_dial, dialable, resolve};
 pub use crate::option::BadOption;
 pub use config::Config;
-use endpoint::{Answer, Endpoint};
+use endpoint::{Answer, Endpoint, Way};
 use link::Link;
 
 /// The name of this transport in profiles, and its scheme.
@@ -138,7 +138,7 @@ impl Udp {
         let dial = Dial { endpoint, id };
         let (mut cookie, until) = (None, Instant::now() + PATIENCE);
         while Instant::now() < until {
-            dial.endpoint.send(address, &wire::knock(id, self.size, cookie.as_ref()));
+            dial.endpoint.send(Way::to(address), &wire::knock(id, self.size, cookie.as_ref()));
             match timeout(REPEAT, answers.recv()).await {
                 Ok(Some(Answer::Cookie(given))) => cookie = Some(given),
                 Ok(Some(Answer::Opened { id: 0, size })) => {
@@ -151,7 +151,7 @@ impl Udp {
                     ));
                 }
                 Ok(Some(Answer::Opened { id: there, .. })) => {
-                    let (link, halves) = Link::start(&dial.endpoint, (id, there, true), address);
+                    let (link, halves) = Link::start(&dial.endpoint, (id, there, true), Way::to(address));
                     dial.endpoint.add(&link);
                     return Ok(halves.raw(to.clone()));
                 }

@@ -131,9 +131,9 @@ impl Dialer {
         }
     }
 
-    /// True when every contact was tried and none can be reached.
-    pub(crate) fn nobody_answers(&self) -> bool {
-        self.contacts.iter().all(|c| c.failure.is_some())
+    /// True when every contact was tried: none can be reached but those that are linked.
+    pub(crate) fn all_tried(&self) -> bool {
+        self.contacts.iter().all(|c| c.failure.is_some() || c.at == Instant::FAR)
     }
 
     pub(crate) fn drop_contacts(&mut self) {

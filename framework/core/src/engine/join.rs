@@ -22,6 +22,8 @@ pub(super) const UNREACHED: &str = "check that the address is right and that a m
 const MEND: Duration = Duration::from_secs(2);
 /// What is kept for both together when deliveries take all the time there is.
 pub const GOODBYE: Duration = Duration::from_secs(2);
+/// A member says within this time after a link is up that it is one.
+const INTRODUCTION: Duration = Duration::from_secs(2);
 /// Nicks tried when a default one is taken.
 const NICKS_MAX: u32 = 16;
 
@@ -90,15 +92,17 @@ impl Engine {
         self.dialer.add_contacts(contacts, now);
     }
 
-    /// True when somebody is linked who is a member, or may say so yet.
+    /// True when somebody is linked who is a member, or may be: it has not had the time to say so. Whoever is none may
+    /// wait for this node as this node waits for it.
     fn may_be_let_in(&self) -> bool {
-        self.base.links.iter().any(|l| l.member_there || !l.sync.complete)
+        let now = self.base.now;
+        self.base.links.iter().any(|l| l.member_there || now.since(l.up) < INTRODUCTION)
     }
 
-    /// True while joining when every address was tried and nobody is linked.
+    /// True while joining when every address was tried and no member is linked.
     #[must_use]
     pub fn nobody_answers(&self) -> bool {
-        matches!(self.phase, Phase::Joining { .. }) && !self.may_be_let_in() && self.dialer.nobody_answers()
+        matches!(self.phase, Phase::Joining { .. }) && !self.may_be_let_in() && self.dialer.all_tried()
     }
 
     /// Gives the topology back what it kept in an earlier run.

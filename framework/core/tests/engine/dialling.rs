@@ -225,6 +225,32 @@ fn does_not_found_while_a_member_may_let_it_in() {
 }
 
 #[test]
+fn newcomers_that_met_do_not_wait_for_each_other() {
+    let mut net = Net::new();
+    let ana = remembering(&mut net, &[7]);
+    let ben = net.add(1, "ben", false);
+    net.input(ben, Input::Join(vec!["test://0".into()]));
+    net.run(secs(4));
+    for newcomer in [ana, ben] {
+        assert_eq!(net.nodes[newcomer].links.len(), 1);
+        assert!(!is_member(&net, newcomer) && net.nodes[newcomer].engine.nobody_answers());
+    }
+    net.input(ana, Input::Found);
+    net.run(secs(2));
+    assert!(is_member(&net, ana) && is_member(&net, ben), "it joins over the link that is there");
+
+    // Without a guard both may found: they meet.
+    let mut net = Net::new();
+    let both = [net.add(1, "ana", false), net.add(1, "ben", false)];
+    net.input(both[0], Input::Join(vec!["test://1".into()]));
+    net.input(both[1], Input::Join(vec!["test://9".into()]));
+    net.run(secs(4));
+    both.map(|newcomer| net.input(newcomer, Input::Found));
+    net.run(secs(10));
+    assert_eq!((net.state(0, 1), net.state(1, 0)), (State::Alive, State::Alive));
+}
+
+#[test]
 fn a_remembered_address_that_refuses_is_no_reason_to_end() {
     let mut net = Net::new();
     let new = remembering(&mut net, &[7]);

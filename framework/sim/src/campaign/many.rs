@@ -95,7 +95,10 @@ pub fn run_many(
     };
     let mut runs: Vec<RunReport> = std::thread::scope(|scope| {
         let workers: Vec<_> = (0..threads.max(1)).map(|_| scope.spawn(work)).collect();
-        workers.into_iter().flat_map(|w| w.join().unwrap_or_default()).collect()
+        workers
+            .into_iter()
+            .flat_map(|w| w.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+            .collect()
     });
     runs.sort_by_key(|r| r.seed);
     let missing = seeds.end.saturating_sub(seeds.start).saturating_sub(runs.len() as u64);

@@ -147,7 +147,9 @@ pub fn explore(explorer: &Explorer, threads: usize, make: Topologies<'_>) -> Exp
     let mut all = Explored::default();
     std::thread::scope(|scope| {
         let workers: Vec<_> = (0..threads.max(1)).map(|_| scope.spawn(work)).collect();
-        workers.into_iter().for_each(|w| all.add(w.join().unwrap_or_default()));
+        workers
+            .into_iter()
+            .for_each(|w| all.add(w.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))));
     });
     all.failures.sort_by(|(a, _), (b, _)| a.cmp(b));
     all.failures.truncate(FAILURES);

@@ -138,13 +138,13 @@ impl Driver {
         );
         if differs && error.side == Side::Us {
             self.strangers.knock(error.refusal, error.code(), error.hint());
-            self.tell_of_strangers();
+            self.tell_of_strangers(false);
         }
     }
 
-    /// Tells of strangers when it is time to.
-    pub(super) fn tell_of_strangers(&mut self) {
-        if let Some(event) = self.strangers.tell(self.now) {
+    /// Tells of strangers when it is time to, which it is at the end.
+    pub(super) fn tell_of_strangers(&mut self, end: bool) {
+        if let Some(event) = self.strangers.tell(self.now, end) {
             self.event(&event);
         }
     }

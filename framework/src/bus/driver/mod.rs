@@ -201,7 +201,8 @@ pub(crate) async fn run(parts: Parts) -> (Outcome, u64) {
     }
     driver.tasks.stop().await;
     if let Some(discovery) = driver.discovery.take() {
-        discovery.withdraw().await;
+        // Whatever keeps it, the end is not put off: entries of those who are gone expire.
+        let _late = tokio::time::timeout(CLOSE, discovery.withdraw()).await;
     }
     let outcome = match &driver.end {
         End::Closes { outcome, .. } => outcome.clone(),
@@ -366,7 +367,7 @@ impl Driver {
             self.engine.on_deadline(self.now);
             self.apply();
         }
-        self.tell_of_strangers();
+        self.tell_of_strangers(false);
         let late = self.links.expire(self.now);
         late.into_iter().for_each(|link| self.link_down(link, tertulia_core::engine::api::Down::Closed));
     }
@@ -376,6 +377,7 @@ impl Driver {
         if matches!(self.end, End::Closes { .. }) {
             return;
         }
+        self.tell_of_strangers(true);
         self.phase = Phase::Gone;
         self.shared.outgoing.enter(Phase::Gone);
         self.links.flush();

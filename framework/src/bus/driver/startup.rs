@@ -11,7 +11,7 @@ use std::sync::Arc;
 use tertulia_core::engine::api::{Event, Input};
 use tertulia_core::peers::Addr;
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
 use crate::discovery::{Announcement, Discovery, DiscoveryError, Founding};
 use crate::link::Locator;
@@ -36,6 +36,10 @@ const GIVE_UP: Duration = Duration::from_secs(30);
 const LOOK: Duration = Duration::from_secs(1);
 /// For so long an answer of those known from before is waited for.
 const ANSWER: Duration = Duration::from_secs(5);
+/// A service that has not answered for so long counts as down.
+const LOOKUP: Duration = Duration::from_secs(3);
+/// The guard may have to be waited for.
+const FOUNDING: Duration = Duration::from_secs(15);
 const HINT: &str = "repair the service, join through a member with --join, or found the group with --found";
 
 /// What the search has come to.
@@ -109,7 +113,7 @@ impl Search {
 
     /// One round: join whoever is there, or those known from before, or found under the guard.
     async fn round(&mut self, until: Instant) -> Result<(), DiscoveryError> {
-        let found = match self.discovery.lookup().await {
+        let found = match in_time(LOOKUP, &*self.discovery, self.discovery.lookup()).await {
             Ok(found) => found,
             Err(error) => {
                 if self.remembered {
@@ -129,9 +133,9 @@ impl Search {
         if (self.remembered || self.asking.is_some()) && !self.in_vain(until).await {
             return Ok(());
         }
-        let guard = self.discovery.founding().await?;
+        let guard = in_time(FOUNDING, &*self.discovery, self.discovery.founding()).await?;
         // Another program may have founded the group while this one waited for the guard.
-        let found = self.discovery.lookup().await?;
+        let found = in_time(LOOKUP, &*self.discovery, self.discovery.lookup()).await?;
         if found.is_empty() {
             self.tell(Finding::Found(guard)).await;
         } else {
@@ -162,6 +166,21 @@ impl Search {
     }
 }
 
+/// What a service answers, if it does so in time.
+async fn in_time<T>(
+    limit: Duration,
+    discovery: &dyn Discovery,
+    call: impl Future<Output = Result<T, DiscoveryError>>,
+) -> Result<T, DiscoveryError> {
+    timeout(limit, call).await.unwrap_or_else(|_| {
+        Err(DiscoveryError::Down {
+            place: discovery.kind().into(),
+            reason: format!("no answer for {} s", limit.as_secs()),
+            remedy: "see whether it runs and can be reached".into(),
+        })
+    })
+}
+
 /// Lets this node be found; the guard is let go after that.
 pub(super) async fn announce(
     discovery: &dyn Discovery,
@@ -169,7 +188,7 @@ pub(super) async fn announce(
     guard: Option<Founding>,
     findings: mpsc::Sender<Finding>,
 ) {
-    if let Err(error) = discovery.announce(&me).await {
+    if let Err(error) = in_time(LOOKUP, discovery, discovery.announce(&me)).await {
         let event = Event::Trouble {
             code: "discovery",
             reason: error.to_string(),
@@ -189,7 +208,7 @@ mod tests {
 
     type Answer = Result<Vec<Locator>, ()>;
 
-    /// Answers in turn; the last answer is repeated.
+    /// Answers in turn; the last answer is repeated. Without any it never answers.
     struct Script(Mutex<Vec<Answer>>);
 
     #[async_trait]
@@ -198,6 +217,9 @@ mod tests {
             "script"
         }
         async fn lookup(&self) -> Result<Vec<Locator>, DiscoveryError> {
+            if self.0.lock().is_empty() {
+                return std::future::pending().await;
+            }
             let mut answers = self.0.lock();
             let answer = if answers.len() > 1 { answers.remove(0) } else { answers[0].clone() };
             let down =
@@ -301,6 +323,12 @@ mod tests {
         assert_eq!(all, [Trouble, Trouble, Trouble, Trouble, Trouble, GiveUp]);
         let (all, took) = said(vec![Err(()), Ok(vec![])], false, true, 99).await;
         assert_eq!((all, took), (vec![Found], LOOK), "it is back");
+        let (all, took) = said(vec![], false, true, 99).await;
+        assert_eq!(
+            (all.len(), all.last(), took),
+            (6, Some(&GiveUp), GIVE_UP),
+            "a service that hangs is down"
+        );
         // Whoever asks a member is not interrupted by this.
         let (all, _) = said(vec![somebody(), Err(())], false, true, 20).await;
         assert!(!all.contains(&GiveUp) && all.contains(&Trouble));

@@ -32,9 +32,9 @@ impl Strangers {
         self.last.map(|_| self.quiet_until)
     }
 
-    /// What is to be told now.
-    pub(super) fn tell(&mut self, now: Instant) -> Option<Event> {
-        let (why, code, hint) = self.last.filter(|_| now >= self.quiet_until)?;
+    /// What is to be told now; at the end, all that is not told yet.
+    pub(super) fn tell(&mut self, now: Instant, end: bool) -> Option<Event> {
+        let (why, code, hint) = self.last.filter(|_| end || now >= self.quiet_until)?;
         let more = core::mem::take(&mut self.untold).saturating_sub(1);
         let before = if more > 0 { format!(", and {more} more before") } else { String::new() };
         self.last = None;
@@ -60,13 +60,15 @@ mod tests {
         let mut strangers = Strangers::default();
         let at = |s| Instant::ZERO + Duration::from_secs(s);
         let knock = |strangers: &mut Strangers, why: Refusal| strangers.knock(why, why.code(), why.hint());
-        assert_eq!((told(strangers.tell(at(1))), strangers.next_deadline()), (None, None));
+        assert_eq!((told(strangers.tell(at(1), false)), strangers.next_deadline()), (None, None));
         knock(&mut strangers, Refusal::Version);
-        assert!(told(strangers.tell(at(1))).unwrap().ends_with(&Refusal::Version.to_string()));
+        assert!(told(strangers.tell(at(1), false)).unwrap().ends_with(&Refusal::Version.to_string()));
         (0..13).for_each(|_| knock(&mut strangers, Refusal::WrongSecret));
-        assert_eq!((told(strangers.tell(at(2))), strangers.next_deadline()), (None, Some(at(6))));
-        let reason = told(strangers.tell(at(6))).unwrap();
+        assert_eq!((told(strangers.tell(at(2), false)), strangers.next_deadline()), (None, Some(at(6))));
+        let reason = told(strangers.tell(at(6), false)).unwrap();
+        knock(&mut strangers, Refusal::Version);
+        assert!(told(strangers.tell(at(7), true)).is_some(), "at the end");
         assert_eq!(reason.split_once(", and ").unwrap().1, "12 more before");
-        assert_eq!((told(strangers.tell(at(60))), strangers.next_deadline()), (None, None));
+        assert_eq!((told(strangers.tell(at(60), false)), strangers.next_deadline()), (None, None));
     }
 }

@@ -203,3 +203,23 @@ fn nobody_without_the_key_can_end_or_feed_a_link() {
     assert_eq!(net.read[1], [b"true"]);
     assert!(net.read[0].is_empty() && !net.ends[0].is_deaf());
 }
+
+#[test]
+fn a_stranger_that_was_refused_costs_nothing_more_and_is_soon_forgotten() {
+    let mut net = Net::new(0.0);
+    let long = |number: u64| {
+        let mut out = Vec::new();
+        Session::Record(&[7; 9_000]).write(&KEY, 1, number, &mut out);
+        out
+    };
+    let held = |net: &Net| net.ends[1].early.iter().map(Vec::len).sum::<usize>();
+    (0..200).for_each(|number| net.arrive(1, &long(number)));
+    assert!((1..=EARLY.1).contains(&held(&net)), "{} bytes", held(&net));
+    net.loss = 1.0;
+    net.tell(1, |conn, now, out| conn.close(now, true, out));
+    (0..200).for_each(|number| net.arrive(1, &long(number)));
+    net.arrive(1, &wire::hand(2, 0, Some(&[1; 500])));
+    assert!(held(&net) == 0 && !net.ends[1].hand.has_arrived());
+    net.run(REFUSED + MS * 100, false);
+    assert!(net.ends[1].is_over(net.now), "it does not say that it heard of its refusal");
+}
