@@ -2,3 +2,5 @@
 
 pub mod chat;
 pub mod cli;
+pub mod gossip;
+pub mod leader;

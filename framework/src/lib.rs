@@ -10,7 +10,7 @@
 //! | [`codec`] | typed payloads through erased-serde: `postcard`, `json` | [`codec::Codec`] |
 //! | [`crypto`] | identities, group secrets; `noise` and `plain` links | [`link::Crypto`] |
 //! | [`link`] | handshake, sealed records, lanes, batches; the framing of stream transports | [`link::Transport`] |
-//! | [`discovery`] | where members are found: `static`, `local` | [`discovery::Discovery`] |
+//! | [`discovery`] | where members are found: `static`, `local`, `seeds`, `proxy` | [`discovery::Discovery`] |
 //! | [`store`] | what outlives a run: in memory, in a folder | [`store::Store`] |
 //! | [`profile`] | TOML, environment and options, checked key by key | a plug-in's own options |
 //! | [`registry`] | plug-ins by name | one `add` each |

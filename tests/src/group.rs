@@ -108,7 +108,7 @@ impl Group {
         }
     }
 
-    fn crypto(&self) -> Arc<dyn Crypto> {
+    pub(crate) fn crypto(&self) -> Arc<dyn Crypto> {
         match self.suite {
             Suite::Noise => noise::build(&noise::Config::default()),
             Suite::Plain => plain::build(&plain::Config::default()),
@@ -128,7 +128,7 @@ impl Group {
         }
     }
 
-    fn transport(&self) -> Arc<dyn Transport> {
+    pub(crate) fn transport(&self) -> Arc<dyn Transport> {
         match &self.wire {
             Wire::Memory(hub) => memory::build(&memory::Config::default(), hub),
             Wire::Tcp => tcp::build(&tcp::Config::default()).unwrap(),

@@ -17,5 +17,6 @@ pub mod process;
 #[cfg(unix)]
 pub mod program;
 pub mod proxy;
+pub mod services;
 pub mod talk;
 pub mod wait;

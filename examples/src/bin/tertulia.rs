@@ -24,6 +24,7 @@ fn run(program: Program) -> Result<(), Failure> {
     let registry = registry().map_err(|error| Failure::new(error.to_string()))?;
     match program.command.unwrap_or_else(|| Command::Chat(Box::default())) {
         Command::Chat(options) => chat::run(&options, &registry),
+        Command::Serve(options) => options.run(&registry, None),
         Command::New(options) => print(&options.run()?),
         Command::Ticket(options) => {
             let ticket = block_on(options.run(&registry))??;

@@ -14,7 +14,7 @@ use tracing_subscriber::prelude::*;
 ///
 /// # Errors
 /// When the filter cannot be read, or the file cannot be written.
-pub(super) fn start(profile: &Profile) -> Result<(), ProfileError> {
+pub(crate) fn start(profile: &Profile) -> Result<(), ProfileError> {
     let filter: Targets = profile.log.filter.parse().map_err(|error| {
         let reason = format!("`{}` is no filter: {error}", profile.log.filter);
         profile.error("log.filter", reason, "write for example warn or tertulia=debug")

@@ -1,22 +1,27 @@
 //! The chat that every program here offers: lines in, events out, as JSON or for people.
 
+pub(crate) mod beside;
 mod input;
 mod line;
-mod log;
-mod output;
+pub(crate) mod log;
+pub(crate) mod output;
 mod plain;
 pub mod program;
 mod sent;
 mod session;
-mod signals;
-mod text;
-mod told;
+pub(crate) mod signals;
+pub(crate) mod text;
+pub(crate) mod told;
+
+use std::fs::File;
 
 use tertulia::bus::{Filter, Node, Outcome};
+use tertulia::link::Locator;
 use tertulia::profile::{NICK_MAX, Profile, nick_problem};
 use tertulia::registry::Registry;
 
 use crate::cli::{ChatOptions, Failure, Mode};
+use beside::Beside;
 use output::Output;
 use session::{Ended, Session, TEXT};
 use signals::Signals;
@@ -29,9 +34,27 @@ const EVENTS: usize = 131_072;
 /// # Errors
 /// Why there was no talk, or how it ended badly.
 pub fn run(options: &ChatOptions, registry: &Registry) -> Result<(), Failure> {
+    run_beside(options, registry, None)
+}
+
+/// What a program brings that does more than talk.
+pub(crate) struct Extra<'a> {
+    /// The highest kind of its own messages.
+    pub(crate) kinds: u16,
+    /// Begins it, once it is known where the member listens. Also the file that takes a copy of what is told.
+    #[allow(clippy::type_complexity, reason = "it is named once")]
+    pub(crate) begin: &'a dyn Fn(&Profile, &Locator) -> Result<(Box<dyn Beside>, File), Failure>,
+}
+
+/// The same, with what the program does beside.
+pub(crate) fn run_beside(
+    options: &ChatOptions,
+    registry: &Registry,
+    extra: Option<&Extra<'_>>,
+) -> Result<(), Failure> {
     let profile = options.profile(registry)?;
     log::start(&profile)?;
-    let outcome = block_on(talk(options, &profile, registry))?;
+    let outcome = block_on(talk(options, &profile, registry, extra))?;
     let Ended::Over(outcome) = outcome? else {
         return Err(Failure::new("left at once: the others may take this member for dead"));
     };
@@ -42,6 +65,12 @@ pub fn run(options: &ChatOptions, registry: &Registry) -> Result<(), Failure> {
         Outcome::LeftEarly => Err(Failure::new("left before everything was delivered")),
         Outcome::Failed => Err(Failure::new("the node failed; see the log, and please report it")),
     }
+}
+
+/// An event in lines for people.
+#[cfg(test)]
+pub(crate) fn show(told: &told::Told, out: &mut String) {
+    plain::write(told, out);
 }
 
 /// Runs a future, and leaves behind whatever waits for input or output.
@@ -56,7 +85,12 @@ pub fn block_on<F: Future>(future: F) -> Result<F::Output, Failure> {
     Ok(output)
 }
 
-async fn talk(options: &ChatOptions, profile: &Profile, registry: &Registry) -> Result<Ended, Failure> {
+async fn talk(
+    options: &ChatOptions,
+    profile: &Profile,
+    registry: &Registry,
+    extra: Option<&Extra<'_>>,
+) -> Result<Ended, Failure> {
     let cannot =
         |error: std::io::Error| Failure::new(format!("signals cannot be handled: {error}; try again"));
     let signals = Signals::new().map_err(cannot)?;
@@ -69,15 +103,21 @@ async fn talk(options: &ChatOptions, profile: &Profile, registry: &Registry) -> 
     if options.found {
         builder = builder.found();
     }
-    let feed = builder.feed(Filter::all().kinds(TEXT..=TEXT), EVENTS);
+    let kinds = TEXT..=extra.map_or(TEXT, |extra| extra.kinds);
+    let feed = builder.feed(Filter::all().kinds(kinds), EVENTS);
     let node: Node = builder.start().await.map_err(|error| {
         let status = if matches!(error.code(), "bad-nick" | "bad-address" | "unfit") { 2 } else { 1 };
         Failure { message: error.to_string(), status }
     })?;
     let lines = input::lines(profile.limits.message.bytes());
-    let output = Output::new(options.mode() == Mode::Json);
+    let mut output = Output::new(options.mode() == Mode::Json);
     let names = (profile.topology.kind.clone(), profile.group.name.clone());
-    Ok(Session::new(node, feed, lines, signals, output, names).run().await)
+    let mut beside: Box<dyn Beside> = Box::new(());
+    if let Some(extra) = extra {
+        let (begun, copy) = (extra.begin)(profile, node.addr())?;
+        (beside, output) = (begun, output.copied(copy));
+    }
+    Ok(Session::new(node, feed, lines, signals, output, names).beside(beside).run().await)
 }
 
 /// The user's name, as far as it can be a nick.

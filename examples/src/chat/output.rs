@@ -1,6 +1,7 @@
 //! Events to standard output.
 
-use std::io;
+use std::fs::File;
+use std::io::{self, Write as _};
 
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 
@@ -11,7 +12,7 @@ use super::told::Told;
 const CHUNK: usize = 64 * 1024;
 
 /// Writes events to standard output, many at once when many came.
-pub(super) struct Output {
+pub(crate) struct Output {
     json: bool,
     pending: String,
     /// Bytes of it that were written already.
@@ -19,23 +20,41 @@ pub(super) struct Output {
     stdout: Box<dyn AsyncWrite + Send + Unpin>,
     /// Standard output is closed: nobody reads any more.
     closed: bool,
+    /// Takes the lines for people as well.
+    copy: Option<File>,
 }
 
 impl Output {
     /// JSON objects, or lines for people.
     #[must_use]
-    pub(super) fn new(json: bool) -> Self {
+    pub(crate) fn new(json: bool) -> Self {
         Output::to(json, tokio::io::stdout())
     }
 
     /// The same to somewhere else.
     #[must_use]
-    pub(super) fn to(json: bool, stdout: impl AsyncWrite + Send + Unpin + 'static) -> Self {
-        Output { json, pending: String::new(), written: 0, stdout: Box::new(stdout), closed: false }
+    pub(crate) fn to(json: bool, stdout: impl AsyncWrite + Send + Unpin + 'static) -> Self {
+        let stdout = Box::new(stdout);
+        Output { json, pending: String::new(), written: 0, stdout, closed: false, copy: None }
+    }
+
+    /// The same, and lines for people at the end of a file as well.
+    #[must_use]
+    pub(crate) fn copied(mut self, copy: File) -> Self {
+        self.copy = Some(copy);
+        self
     }
 
     /// Adds an event to what will be written.
-    pub(super) fn tell(&mut self, told: &Told) {
+    pub(crate) fn tell(&mut self, told: &Told) {
+        if let Some(copy) = &mut self.copy {
+            let mut lines = String::new();
+            plain::write(told, &mut lines);
+            if let Err(error) = copy.write_all(lines.as_bytes()) {
+                tracing::error!(%error, "the output file cannot be written");
+                self.copy = None;
+            }
+        }
         if self.closed {
             return;
         }
@@ -48,19 +67,19 @@ impl Output {
 
     /// True when something waits to be written.
     #[must_use]
-    pub(super) fn has_pending(&self) -> bool {
+    pub(crate) fn has_pending(&self) -> bool {
         !self.pending.is_empty()
     }
 
     /// True when it is time to write.
     #[must_use]
-    pub(super) fn is_full(&self) -> bool {
+    pub(crate) fn is_full(&self) -> bool {
         self.pending.len() >= CHUNK
     }
 
     /// Writes what was added, and waits until it is taken. Whoever gives up waiting can go on later: nothing is written
     /// twice, and nothing is left out.
-    pub(super) async fn flush(&mut self) {
+    pub(crate) async fn flush(&mut self) {
         if self.pending.is_empty() || self.closed {
             return;
         }
@@ -86,7 +105,7 @@ impl Output {
 
     /// True once standard output is closed.
     #[must_use]
-    pub(super) fn is_closed(&self) -> bool {
+    pub(crate) fn is_closed(&self) -> bool {
         self.closed
     }
 }

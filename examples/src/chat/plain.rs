@@ -13,6 +13,24 @@ fn text<'a>(value: &'a Value, field: &str) -> &'a str {
 pub(super) fn write(told: &Told, out: &mut String) {
     let t = |field: &str| told.text(field);
     let line = match told.name {
+        "ready" if t("group").is_empty() => format!("* {} at {}", t("service"), t("addr")),
+        "registered" => {
+            format!("* {} at {}: {} is at {}", t("service"), t("addr"), short(&t("peer")), t("at"))
+        }
+        "removed" => {
+            format!("* {} at {}: {} is removed: {}", t("service"), t("addr"), short(&t("peer")), t("reason"))
+        }
+        // As documented: the code first, then what belongs to it.
+        "gossip" => format!("{} {} {} {}", t("code"), t("port"), t("timestamp"), t("count")),
+        "liveness" if !t("asker").is_empty() => {
+            format!("{} {} {} {}", t("code"), t("timestamp"), t("asker"), t("port"))
+        }
+        "liveness" => format!("{} {} {}", t("code"), t("timestamp"), t("port")),
+        "peer_list" => {
+            let addrs: Vec<_> = told.list("peers").map(|p| text(p, "addr")).collect();
+            format!("peer list: {}", if addrs.is_empty() { "none".into() } else { addrs.join(", ") })
+        }
+        "reported" => format!("dead node {} {}: {}", t("nick"), t("addr"), t("reason")),
         "ready" => format!("* you are {} in {} ({}), at {}", t("nick"), t("group"), t("topology"), t("addr")),
         "message" => said(&Value::Object(told.fields.clone())),
         "sent" if !t("to").is_empty() => format!("> (direct) {}", clean(&t("text"))),

@@ -1,6 +1,6 @@
 //! What became of one's own messages: each is reported once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tertulia_core::id::{Incarnation, MessageId, PeerId};
 
@@ -9,8 +9,9 @@ use tertulia_core::id::{Incarnation, MessageId, PeerId};
 pub(super) struct Sent {
     me: PeerId,
     incarnation: Incarnation,
-    /// Per recipient, or for the group: the last number sent and the last one reported.
-    streams: BTreeMap<Option<PeerId>, (u64, u64)>,
+    /// Per recipient, or for the group: the numbers that were sent and not reported. Others of the same stream are none
+    /// of the conversation's.
+    streams: BTreeMap<Option<PeerId>, BTreeSet<u64>>,
     open: u64,
 }
 
@@ -23,7 +24,7 @@ impl Sent {
 
     /// A message was sent.
     pub(super) fn add(&mut self, id: &MessageId) {
-        self.streams.entry(id.to).or_default().0 = id.seq;
+        self.streams.entry(id.to).or_default().insert(id.seq);
         self.open += 1;
     }
 
@@ -35,22 +36,24 @@ impl Sent {
 
     /// The messages `from..=upto` are done: those of them that were not reported before.
     pub(super) fn done(&mut self, to: Option<PeerId>, from: u64, upto: u64) -> Vec<MessageId> {
-        let Some((sent, reported)) = self.streams.get_mut(&to) else { return Vec::new() };
-        let (first, last) = (from.max(*reported + 1), upto.min(*sent));
-        if first > last {
-            return Vec::new();
-        }
-        *reported = last;
-        self.open = self.open.saturating_sub(last - first + 1);
+        let Some(open) = self.streams.get_mut(&to) else { return Vec::new() };
         let (origin, incarnation) = (self.me, self.incarnation);
-        (first..=last).map(|seq| MessageId { origin, incarnation, to, seq }).collect()
+        let mut done = Vec::new();
+        while let Some(&seq) = open.range(from..).next().filter(|seq| **seq <= upto) {
+            open.remove(&seq);
+            done.push(MessageId { origin, incarnation, to, seq });
+        }
+        self.open -= done.len() as u64;
+        if open.is_empty() {
+            self.streams.remove(&to);
+        }
+        done
     }
 
     /// Whatever was never reported.
     pub(super) fn rest(&mut self) -> Vec<MessageId> {
-        let streams: Vec<_> =
-            self.streams.iter().map(|(to, (sent, reported))| (*to, *reported + 1, *sent)).collect();
-        streams.into_iter().flat_map(|(to, from, upto)| self.done(to, from, upto)).collect()
+        let streams: Vec<_> = self.streams.keys().copied().collect();
+        streams.into_iter().flat_map(|to| self.done(to, 0, u64::MAX)).collect()
     }
 }
 
@@ -74,5 +77,14 @@ mod tests {
         let rest = sent.rest();
         assert_eq!((rest[0].to, rest[0].seq, rest[1].to, rest[1].seq), (None, 5, eva, 1));
         assert_eq!((sent.rest(), sent.open()), (vec![], 0));
+    }
+
+    #[test]
+    fn messages_of_others_in_the_same_stream_are_not_reported() {
+        let (me, run, eva) = (PeerId([1; 32]), Incarnation(2), Some(PeerId([3; 32])));
+        let mut sent = Sent::new(me, run);
+        sent.add(&MessageId { origin: me, incarnation: run, to: eva, seq: 5 });
+        assert_eq!((sent.done(eva, 1, 4), sent.open()), (vec![], 1));
+        assert_eq!((sent.done(eva, 4, 9).len(), sent.open()), (1, 0));
     }
 }

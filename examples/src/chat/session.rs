@@ -12,6 +12,7 @@ use tertulia_core::id::{MessageId, PeerId};
 use tertulia_core::message::{LOBBY, Room};
 use tokio::sync::mpsc;
 
+use super::beside::{Act, Beside, Heard, Now};
 use super::input::{TooLong, Typed};
 use super::line::Line;
 use super::output::Output;
@@ -58,8 +59,6 @@ pub(super) struct Session {
     publishing: Option<Publishing>,
     /// What was typed before this node was a member.
     early: VecDeque<Typed>,
-    /// The end of input came before that as well.
-    ended: bool,
     shown: VecDeque<(usize, Told)>,
     shown_bytes: usize,
     tracing: bool,
@@ -67,6 +66,11 @@ pub(super) struct Session {
     leaving: bool,
     /// A signal has asked to leave.
     signalled: bool,
+    /// Nothing more will be typed.
+    ended: bool,
+    /// What the program does beside, and when it began.
+    beside: Box<dyn Beside>,
+    start: tokio::time::Instant,
 }
 
 impl Session {
@@ -92,14 +96,23 @@ impl Session {
             sent,
             publishing: None,
             early: VecDeque::new(),
-            ended: false,
             shown: VecDeque::new(),
             shown_bytes: 0,
             tracing: false,
             ready: false,
             leaving: false,
             signalled: false,
+            ended: false,
+            beside: Box::new(()),
+            start: tokio::time::Instant::now(),
         }
+    }
+
+    /// The same, with what the program does beside.
+    #[must_use]
+    pub(super) fn beside(mut self, beside: Box<dyn Beside>) -> Self {
+        self.beside = beside;
+        self
     }
 
     /// Goes on until the node is over, and all is told that somebody reads.
@@ -116,7 +129,13 @@ impl Session {
                 self.line(line).await;
                 continue;
             }
+            if reads && self.ended && !self.beside.is_busy() {
+                self.leave();
+            }
+            let reads = reads && !self.ended;
             let waits = !self.ready && !self.leaving && !self.ended && self.early.len() < EARLY;
+            let deadline = self.beside.next_deadline().filter(|_| tells && !self.leaving);
+            let deadline = deadline.map(|at| self.start + at.since(tertulia_core::time::Instant::ZERO));
             let publishing = self.publishing.is_some();
             tokio::select! {
                 biased;
@@ -131,7 +150,7 @@ impl Session {
                 (text, accepted) = accepted(&mut self.publishing), if publishing => self.accepted(&text, accepted),
                 fed = self.feed.next(), if tells => match fed {
                     Some(fed) => {
-                        self.fed(fed);
+                        self.fed(fed).await;
                         // However much there is to tell: a line that was typed has its turn as well.
                         if reads && let Ok(line) = self.lines.try_recv() {
                             self.line(line).await;
@@ -142,8 +161,9 @@ impl Session {
                 line = self.lines.recv(), if reads || waits => match line {
                     line if waits => self.before(line),
                     Some(line) => self.line(line).await,
-                    None => self.leave(),
+                    None => self.ended = true,
                 },
+                () = reached(deadline), if deadline.is_some() => self.alongside(|beside, now| beside.on_deadline(now)).await,
                 () = self.output.flush(), if self.output.has_pending() => {
                     if self.output.is_closed() {
                         // Nobody reads what is told: there is no more reason to stay.
@@ -301,21 +321,57 @@ impl Session {
         }
     }
 
-    fn fed(&mut self, fed: Fed) {
+    /// Lets the program's other part act, and does what it wants.
+    async fn alongside(&mut self, act: impl FnOnce(&mut dyn Beside, Now) -> Vec<Act>) {
+        let at = tertulia_core::time::Instant::ZERO + self.start.elapsed();
+        let ms = std::time::UNIX_EPOCH.elapsed().map_or(0, |passed| passed.as_millis());
+        let now = Now { at, ms: u64::try_from(ms).unwrap_or(u64::MAX) };
+        for act in act(&mut *self.beside, now) {
+            let lobby = Room::default();
+            let done = match act {
+                Act::Tell(told) => {
+                    self.output.tell(&told);
+                    continue;
+                }
+                Act::Report(peer) => {
+                    self.node.report(peer).await;
+                    continue;
+                }
+                Act::Publish { kind, text } => self.node.try_publish(&lobby, kind, text.as_bytes()),
+                Act::Send { to, kind, text } => self.node.try_send(to, &lobby, kind, text.as_bytes()),
+            };
+            match done {
+                // Whoever is gone meanwhile needs nothing any more.
+                Ok(_) | Err(PublishError::NoSuchMember | PublishError::Left) => {}
+                Err(error) => self.error("not-sent", &error.to_string(), "it was not sent"),
+            }
+        }
+    }
+
+    async fn fed(&mut self, fed: Fed) {
         match fed {
-            Fed::Batch(batch) => self.messages(&batch),
-            Fed::Notice(Notice::Event(event)) => self.event(&event),
+            Fed::Batch(batch) => self.messages(&batch).await,
+            Fed::Notice(Notice::Event(event)) => {
+                self.event(&event);
+                self.alongside(|beside, now| beside.on_event(now, &event)).await;
+            }
             Fed::Notice(Notice::Lagged(n)) => {
                 self.error("lagged", &format!("{n} events are missing here"), "read the output faster");
             }
         }
     }
 
-    fn messages(&mut self, batch: &Batch) {
-        for message in batch.messages().filter(|m| m.kind == TEXT) {
-            let told = Told::message(batch, &message);
-            self.output.tell(&told);
-            self.show(told);
+    async fn messages(&mut self, batch: &Batch) {
+        for message in batch.messages() {
+            if message.kind == TEXT {
+                let told = Told::message(batch, &message);
+                self.output.tell(&told);
+                self.show(told);
+                continue;
+            }
+            let (from, nick, hops) = (batch.origin(), batch.nick(), batch.hops());
+            let heard = Heard { from, nick, hops, kind: message.kind, payload: &message.payload };
+            self.alongside(|beside, now| beside.on_message(now, &heard)).await;
         }
     }
 
@@ -357,6 +413,14 @@ impl Session {
             let Some((bytes, _)) = self.shown.pop_front() else { break };
             self.shown_bytes -= bytes;
         }
+    }
+}
+
+/// Waits until then, or for ever.
+async fn reached(deadline: Option<tokio::time::Instant>) {
+    match deadline {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
     }
 }
 

@@ -9,7 +9,7 @@ const WAITING: usize = 4;
 
 /// SIGINT and SIGTERM, or Ctrl-C where these do not exist.
 #[derive(Debug)]
-pub(super) struct Signals(mpsc::Receiver<()>);
+pub(crate) struct Signals(mpsc::Receiver<()>);
 
 impl Signals {
     /// From now on these signals do not end the process by themselves.
@@ -17,7 +17,7 @@ impl Signals {
     /// # Errors
     /// When the system does not allow it.
     #[cfg(unix)]
-    pub(super) fn new() -> io::Result<Self> {
+    pub(crate) fn new() -> io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut terminate = signal(SignalKind::terminate())?;
@@ -41,7 +41,7 @@ impl Signals {
     /// # Errors
     /// When the system does not allow it.
     #[cfg(not(unix))]
-    pub(super) fn new() -> io::Result<Self> {
+    pub(crate) fn new() -> io::Result<Self> {
         let (tx, signals) = Signals::channel();
         tokio::spawn(async move {
             while tokio::signal::ctrl_c().await.is_ok() && !tx.is_closed() {
@@ -53,13 +53,13 @@ impl Signals {
     }
 
     /// Requests that come from elsewhere.
-    pub(super) fn channel() -> (mpsc::Sender<()>, Self) {
+    pub(crate) fn channel() -> (mpsc::Sender<()>, Self) {
         let (tx, rx) = mpsc::channel(WAITING);
         (tx, Signals(rx))
     }
 
     /// Waits for the next one.
-    pub(super) async fn next(&mut self) {
+    pub(crate) async fn next(&mut self) {
         if self.0.recv().await.is_none() {
             std::future::pending::<()>().await;
         }

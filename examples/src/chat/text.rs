@@ -4,7 +4,7 @@ use tertulia::profile::turns_direction;
 
 /// The text without control characters and bidirectional overrides; a tab becomes a blank.
 #[must_use]
-pub(super) fn clean(text: &str) -> String {
+pub(crate) fn clean(text: &str) -> String {
     let shown = |c: char| match c {
         '\t' => Some(' '),
         c if c.is_control() || turns_direction(c) => None,

@@ -12,15 +12,15 @@ use super::text::clean;
 
 /// An event as it is written: its name and its fields.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Told {
+pub(crate) struct Told {
     /// The name.
-    pub(super) name: &'static str,
+    pub(crate) name: &'static str,
     /// The fields, in no order.
-    pub(super) fields: Map<String, Value>,
+    pub(crate) fields: Map<String, Value>,
 }
 
 /// Makes an event of a name and `json!({…})` fields.
-fn told(name: &'static str, fields: Value) -> Told {
+pub(crate) fn told(name: &'static str, fields: Value) -> Told {
     let fields = match fields {
         Value::Object(fields) => fields,
         _ => Map::new(),
@@ -28,14 +28,14 @@ fn told(name: &'static str, fields: Value) -> Told {
     Told { name, fields }
 }
 
-fn hex(id: PeerId) -> String {
+pub(crate) fn hex(id: PeerId) -> String {
     id.to_string()
 }
 
 impl Told {
     /// This node is a member.
     #[must_use]
-    pub(super) fn ready(peer: PeerId, nick: &str, addr: &str, topology: &str, group: &str) -> Told {
+    pub(crate) fn ready(peer: PeerId, nick: &str, addr: &str, topology: &str, group: &str) -> Told {
         let fields = json!({
             "peer": hex(peer), "nick": clean(nick), "addr": addr, "topology": topology, "group": group,
         });
@@ -44,14 +44,14 @@ impl Told {
 
     /// A line was accepted.
     #[must_use]
-    pub(super) fn sent(id: &MessageId, room: &str, text: &str) -> Told {
+    pub(crate) fn sent(id: &MessageId, room: &str, text: &str) -> Told {
         let to = id.to.map(hex);
         told("sent", json!({"id": id.to_string(), "room": room, "text": text, "to": to}))
     }
 
     /// Somebody said something: the text as it was sent. Whatever shows it makes it safe to show.
     #[must_use]
-    pub(super) fn message(batch: &Batch, message: &Received) -> Told {
+    pub(crate) fn message(batch: &Batch, message: &Received) -> Told {
         let fields = json!({
             "id": message.id.to_string(),
             "from": clean(batch.nick()),
@@ -68,25 +68,25 @@ impl Told {
 
     /// What became of a message of one's own.
     #[must_use]
-    pub(super) fn delivered(id: &MessageId, reached: u32, of: u32) -> Told {
+    pub(crate) fn delivered(id: &MessageId, reached: u32, of: u32) -> Told {
         told("delivered", json!({"id": id.to_string(), "reached": reached, "of": of}))
     }
 
     /// Something is wrong.
     #[must_use]
-    pub(super) fn error(code: &str, reason: &str, hint: &str) -> Told {
+    pub(crate) fn error(code: &str, reason: &str, hint: &str) -> Told {
         told("error", json!({"code": code, "reason": clean(reason), "hint": clean(hint)}))
     }
 
     /// A member went, this one included.
     #[must_use]
-    pub(super) fn left(peer: PeerId, nick: &str, reason: &str) -> Told {
+    pub(crate) fn left(peer: PeerId, nick: &str, reason: &str) -> Told {
         told("left", json!({"nick": clean(nick), "peer": hex(peer), "reason": reason}))
     }
 
     /// Everybody, for `/peers`.
     #[must_use]
-    pub(super) fn members(members: &[Member]) -> Told {
+    pub(crate) fn members(members: &[Member]) -> Told {
         let member = |m: &Member| {
             json!({
                 "peer": hex(m.peer), "nick": clean(&m.nick), "state": m.state.name(),
@@ -98,7 +98,7 @@ impl Told {
 
     /// How the group is wired, for `/topology`.
     #[must_use]
-    pub(super) fn topology(view: &TopologyView) -> Told {
+    pub(crate) fn topology(view: &TopologyView) -> Told {
         let node = |(peer, nick, role): &(PeerId, std::sync::Arc<str>, &str)| json!({"peer": hex(*peer), "nick": clean(nick), "role": role});
         let fields = json!({
             "kind": view.kind,
@@ -112,13 +112,13 @@ impl Told {
 
     /// What was said, for `/history`: events as they were told.
     #[must_use]
-    pub(super) fn history<'a>(messages: impl Iterator<Item = &'a Told>) -> Told {
+    pub(crate) fn history<'a>(messages: impl Iterator<Item = &'a Told>) -> Told {
         told("history", json!({"messages": messages.map(|m| &m.fields).collect::<Vec<_>>()}))
     }
 
     /// What can be typed, for `/help`.
     #[must_use]
-    pub(super) fn help() -> Told {
+    pub(crate) fn help() -> Told {
         let commands = COMMANDS.map(|(usage, what)| json!({"usage": usage, "what": what}));
         told("help", json!({"commands": commands}))
     }
@@ -126,7 +126,7 @@ impl Told {
     /// An event of the node, when it is one that is told as it comes. What became of messages is not: it is told message
     /// by message.
     #[must_use]
-    pub(super) fn event(event: &Event) -> Option<Told> {
+    pub(crate) fn event(event: &Event) -> Option<Told> {
         let member = |name, who: &Who, reason: Option<&str>| {
             let mut it = told(name, json!({"nick": clean(&who.nick), "peer": hex(who.peer)}));
             if let Some(reason) = reason {
@@ -169,7 +169,7 @@ impl Told {
     }
 
     /// One JSON object, `event` first.
-    pub(super) fn json(&self, out: &mut String) {
+    pub(crate) fn json(&self, out: &mut String) {
         // Fields are text, numbers and lists of them: nothing in them can fail to be written.
         let fields = serde_json::to_string(&self.fields).unwrap_or_else(|_| "{}".into());
         let rest = fields.strip_prefix('{').unwrap_or("}");
@@ -179,7 +179,7 @@ impl Told {
 
     /// A field as text.
     #[must_use]
-    pub(super) fn text(&self, field: &str) -> String {
+    pub(crate) fn text(&self, field: &str) -> String {
         match self.fields.get(field) {
             Some(Value::String(text)) => text.clone(),
             Some(Value::Null) | None => String::new(),
@@ -188,7 +188,7 @@ impl Told {
     }
 
     /// The objects of a list.
-    pub(super) fn list(&self, field: &str) -> impl Iterator<Item = &Value> {
+    pub(crate) fn list(&self, field: &str) -> impl Iterator<Item = &Value> {
         self.fields.get(field).and_then(Value::as_array).into_iter().flatten()
     }
 }

@@ -9,6 +9,7 @@ mod parse;
 mod plugins;
 mod profile;
 mod registry;
+mod serve;
 mod shipped;
 mod ticket;
 
@@ -23,6 +24,7 @@ pub use parse::{Stop, parse};
 pub use plugins::plugins;
 pub use profile::ProfileCommand;
 pub use registry::{registry, rings, transports};
+pub use serve::ServeOptions;
 pub use shipped::SHIPPED;
 pub use ticket::{Invitation, TicketOptions};
 
@@ -31,6 +33,8 @@ pub use ticket::{Invitation, TicketOptions};
 pub enum Command {
     /// Talk with a group
     Chat(Box<ChatOptions>),
+    /// Run the services that members of a profile find each other through
+    Serve(ServeOptions),
     /// Write a private profile with a fresh secret
     New(NewOptions),
     /// Print a private profile as one line, to invite somebody with

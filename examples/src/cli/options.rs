@@ -9,7 +9,7 @@ use super::SHIPPED;
 /// Which profile, and single values over it.
 #[derive(Args, Clone, Debug, Default)]
 pub struct SourceOptions {
-    /// A shipped profile (ring, redundant-ring, mesh, leader, reference) or the path of one [default: ring]
+    /// A shipped profile (ring, redundant-ring, mesh, leader, gossip, reference) or the path of one [default: ring]
     #[arg(value_name = "PROFILE", conflicts_with_all = ["profile_option", "ticket"])]
     pub profile: Option<String>,
     /// The same as PROFILE
@@ -30,6 +30,15 @@ impl SourceOptions {
     /// When an option or a variable is malformed.
     pub fn sources(&self) -> Result<Sources, ProfileError> {
         self.over(Sources::new(SHIPPED).environment()?)
+    }
+
+    /// The same, with another profile than the usual one when none is named.
+    #[must_use]
+    pub fn or_profile(mut self, name: &str) -> Self {
+        if self.profile.is_none() && self.profile_option.is_none() && self.ticket.is_none() {
+            self.profile = Some(name.to_owned());
+        }
+        self
     }
 
     /// The same over sources that are there already.

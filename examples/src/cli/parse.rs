@@ -71,6 +71,7 @@ mod tests {
             &["profile", "check", "ring", "--set", "a.b=1"],
             &["profile", "show"],
             &["plugins"],
+            &["serve", "gossip", "--only", "seed-0", "--listen", "127.0.0.1:0", "--json"],
         ] {
             run(good).unwrap();
         }

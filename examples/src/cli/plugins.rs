@@ -50,6 +50,10 @@ mod tests {
         let udp = "  udp              advertise (not set), datagram = \"1200B\", resend = 5\n";
         assert!(text.contains(udp), "{text}");
         assert!(text.contains("crypto:\n  noise            allow_plaintext = false\n"), "{text}");
+        let seeds = "  seeds            expire = \"40s\", seeds = [], update = \"13s\"\n";
+        assert!(text.contains(seeds), "{text}");
+        let proxies = "  proxy            expire = \"20s\", proxies = [], update = \"5s\"\n";
+        assert!(text.contains(proxies), "{text}");
         assert!(text.contains("  static           members = []\n"), "{text}");
         assert!(text.contains("store:\n  file\n  memory"), "{text}");
     }

@@ -9,7 +9,7 @@ macro_rules! shipped {
 }
 
 /// All of them.
-pub const SHIPPED: &[Shipped] = shipped!["ring", "redundant-ring", "mesh", "leader", "reference"];
+pub const SHIPPED: &[Shipped] = shipped!["ring", "redundant-ring", "mesh", "leader", "gossip", "reference"];
 
 #[cfg(test)]
 mod tests {

@@ -24,6 +24,7 @@ use super::subscription::{Events, Feed, Subscription};
 use crate::codec::{Codec, Postcard};
 use crate::crypto::{GroupKey, Identity, LiveAuth};
 use crate::discovery::Discovery;
+use crate::discovery::service::Access;
 use crate::link::{Crypto, HandshakeParams, Locator, Transport, admit_epoch};
 use crate::store::{MemoryStore, Store, StoreError, identity as stored_identity, next_incarnation};
 
@@ -287,6 +288,11 @@ impl Builder {
         let keeper = tokio::spawn(book::keep(self.store.clone(), changes));
         let store = self.store;
         let epoch = u64::from(self.epoch);
+        let params =
+            HandshakeParams { identity: kept.identity, group, incarnation, epoch, admit: admit_epoch(epoch) };
+        if let Some(discovery) = &self.discovery {
+            discovery.attach(Access::new(transport.clone(), crypto.clone(), params.clone()));
+        }
         let parts = Parts {
             engine,
             limits: limits.clone(),
@@ -294,13 +300,7 @@ impl Builder {
             commands,
             transport,
             crypto,
-            params: HandshakeParams {
-                identity: kept.identity,
-                group,
-                incarnation,
-                epoch,
-                admit: admit_epoch(epoch),
-            },
+            params,
             listener,
             entry: self.entry,
             discovery: self.discovery,

@@ -262,6 +262,12 @@ impl Node {
         self.ask(Command::View).await.unwrap_or_default()
     }
 
+    /// Tells discovery that a member does not answer. Members that this node itself declares dead are told of anyway.
+    pub async fn report(&self, dead: PeerId) {
+        // Once the node is over, nobody is left to tell.
+        let _told = self.handle.commands.send(Command::Report(dead)).await;
+    }
+
     async fn ask<T>(&self, question: impl FnOnce(oneshot::Sender<T>) -> Command) -> Option<T> {
         let (tx, rx) = oneshot::channel();
         self.handle.commands.send(question(tx)).await.ok()?;

@@ -56,6 +56,8 @@ pub(crate) enum Command {
     Members(oneshot::Sender<Vec<Member>>),
     /// The topology.
     View(oneshot::Sender<TopologyView>),
+    /// This member does not answer.
+    Report(PeerId),
 }
 
 /// What a node's handles and its driver share.

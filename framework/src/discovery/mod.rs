@@ -16,11 +16,16 @@
 
 mod fixed;
 mod local;
+pub mod proxy;
 mod runtime;
+pub mod seeds;
+pub mod service;
 
 use std::fmt;
+use std::sync::Arc;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use tertulia_core::id::PeerId;
 
@@ -28,7 +33,10 @@ use crate::link::Locator;
 
 pub use fixed::{Fixed, FixedConfig};
 pub use local::{Local, LocalConfig};
+pub use proxy::{Proxy, ProxyConfig};
 pub use runtime::runtime_dir;
+pub use seeds::{Seeds, SeedsConfig};
+use service::{Access, Service};
 
 /// Names of the discoveries here.
 pub mod kind {
@@ -36,6 +44,10 @@ pub mod kind {
     pub const STATIC: &str = "static";
     /// Members of one machine, the default.
     pub const LOCAL: &str = "local";
+    /// Seed nodes that keep the list of members.
+    pub const SEEDS: &str = "seeds";
+    /// Reverse proxies that send newcomers to the leader.
+    pub const PROXY: &str = "proxy";
 }
 
 /// A service that cannot be asked.
@@ -67,6 +79,21 @@ pub struct Announcement {
     pub nick: String,
     /// Where it can be reached.
     pub addrs: Vec<Locator>,
+}
+
+/// What a leader can tell about itself.
+#[derive(Clone)]
+pub struct Leading {
+    /// The encoded [certificate](tertulia_core::ballot::Certificate) of its election.
+    pub proof: Bytes,
+    /// The members now, itself included, and where they can be reached as far as that is known.
+    pub members: Arc<dyn Fn() -> Vec<(PeerId, Vec<Locator>)> + Send + Sync>,
+}
+
+impl fmt::Debug for Leading {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Leading")
+    }
 }
 
 /// While it is held, nobody who asks the same service founds the same group.
@@ -105,6 +132,14 @@ pub trait Discovery: Send + Sync {
         true
     }
 
+    /// What it takes to ask services, told before anything is asked. Whoever asks none has no use for it.
+    fn attach(&self, _: Access) {}
+
+    /// The services that somebody has to run for this to work, as far as they are this group's own.
+    fn services(&self) -> Vec<Box<dyn Service>> {
+        Vec::new()
+    }
+
     /// Where members can be reached, this one excepted. Some may be gone: try one after the other.
     ///
     /// # Errors
@@ -117,6 +152,12 @@ pub trait Discovery: Send + Sync {
     /// # Errors
     /// When the service cannot be told.
     async fn announce(&self, me: &Announcement) -> Result<(), DiscoveryError>;
+
+    /// This member leads now; or, with `None`, another one does.
+    fn leads(&self, _: Option<Leading>) {}
+
+    /// Tells that a member was declared dead, to whoever keeps lists. Best effort.
+    async fn report(&self, _: &PeerId) {}
 
     /// Makes this member unfindable again.
     async fn withdraw(&self);

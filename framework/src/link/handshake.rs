@@ -20,10 +20,18 @@ pub const HANDSHAKE_MAX: usize = 4096;
 /// again with the peer once its identity is proven.
 pub type Admission = Arc<dyn Fn(Option<&PeerId>, u64) -> Result<(), Refusal> + Send + Sync>;
 
+/// Set in the epoch of whoever speaks to a service of discovery, or is one: what is meant for a service never reaches a
+/// member, nor the other way round.
+pub const SERVICE: u64 = 1 << 63;
+
 /// The usual admission: every holder of the secret that is in this epoch.
 #[must_use]
 pub fn admit_epoch(epoch: u64) -> Admission {
-    Arc::new(move |_, theirs| if theirs == epoch { Ok(()) } else { Err(Refusal::Epoch) })
+    Arc::new(move |_, theirs| match theirs ^ epoch {
+        0 => Ok(()),
+        differs if differs & SERVICE != 0 => Err(Refusal::Service),
+        _ => Err(Refusal::Epoch),
+    })
 }
 
 /// Which end of a link one is.

@@ -35,12 +35,14 @@ pub enum Refusal {
     Slow,
     /// The other side could not go on for a reason of its own.
     Internal,
+    /// One of the two is a service of discovery, and no member.
+    Service,
     /// A code that this version does not know.
     Other(u8),
 }
 
 impl Refusal {
-    const KNOWN: [(u8, Refusal, &'static str); 13] = [
+    const KNOWN: [(u8, Refusal, &'static str); 14] = [
         (1, Refusal::Version, "version"),
         (2, Refusal::Suite, "crypto-suite"),
         (3, Refusal::WrongSecret, "wrong-secret"),
@@ -54,6 +56,7 @@ impl Refusal {
         (11, Refusal::Leaving, "leaving"),
         (12, Refusal::Slow, "slow"),
         (13, Refusal::Internal, "internal"),
+        (14, Refusal::Service, "service"),
     ];
 
     /// The byte on the wire.
@@ -94,6 +97,7 @@ impl Refusal {
             Refusal::Leaving => "join through another member",
             Refusal::Slow => "try again, or raise the deadline of handshakes",
             Refusal::Internal => "see the log of the other side",
+            Refusal::Service => "join through a member; services stand in the profile's table `discovery`",
             Refusal::Other(_) => "run the same version on both sides",
         }
     }
@@ -115,6 +119,7 @@ impl fmt::Display for Refusal {
             Refusal::Leaving => "the member is leaving",
             Refusal::Slow => "the handshake took too long",
             Refusal::Internal => "an internal error",
+            Refusal::Service => "one of the two is a service, and the other a member",
             Refusal::Other(byte) => return write!(f, "for an unknown reason ({byte})"),
         })
     }

@@ -11,7 +11,10 @@ use super::seam::{RegistryError, Seam};
 use crate::bus::check_fit;
 use crate::codec::{self, Codec, Json, Postcard};
 use crate::crypto::{noise, plain};
-use crate::discovery::{self, Discovery, Fixed, FixedConfig, Local, LocalConfig, runtime_dir};
+use crate::discovery::{
+    self, Discovery, Fixed, FixedConfig, Local, LocalConfig, Proxy, ProxyConfig, Seeds, SeedsConfig,
+    runtime_dir,
+};
 use crate::link::{Crypto, CryptoCheck, Locator, Transport};
 use crate::profile::{Profile, ProfileError};
 use crate::store::{self, FileStore, MemoryStore, Store, StorePlace, data_home};
@@ -162,7 +165,7 @@ impl Registry {
 }
 
 /// A registry of what the framework itself brings: crypto `noise` and `plain`, codecs `postcard` and `json`, discovery
-/// `static` and `local`, stores `file` and `memory`. Topologies and transports come from their own crates.
+/// `static`, `local`, `seeds` and `proxy`, stores `file` and `memory`. Topologies and transports come from their own crates.
 ///
 /// # Errors
 /// None, as long as the names here differ.
@@ -182,6 +185,12 @@ pub fn built_in() -> Result<Registry, RegistryError> {
         })?
         .add(discovery::kind::LOCAL, LocalConfig::default(), |_, at| {
             ok::<Arc<dyn Discovery>>(Arc::new(Local::new(&at.runtime, &at.group)))
+        })?
+        .add(discovery::kind::SEEDS, SeedsConfig::default(), |c: SeedsConfig, at| {
+            Seeds::build(c, &at.transport).map(|d| d as Arc<dyn Discovery>)
+        })?
+        .add(discovery::kind::PROXY, ProxyConfig::default(), |c: ProxyConfig, at| {
+            Proxy::build(c, &at.transport).map(|d| d as Arc<dyn Discovery>)
         })?;
     all.store
         .add(store::kind::FILE, NoOptions {}, |_, at| {

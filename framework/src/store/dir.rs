@@ -64,6 +64,12 @@ impl DataDir {
         Err(DataDirError::AllTaken(folder.display().to_string()))
     }
 
+    /// Where a service of `group` keeps its state: beside the folders of members, which are numbers.
+    #[must_use]
+    pub fn of_service(home: &Path, group: &str, service: &str) -> PathBuf {
+        home.join(folder_name(group)).join(service)
+    }
+
     /// The folders of `group` that exist under `home`, locked or not, in order.
     #[must_use]
     pub fn existing(home: &Path, group: &str) -> Vec<PathBuf> {

@@ -91,6 +91,14 @@ impl Place {
         Chat { name: nick.to_owned(), command, reads: Reads::Events }
     }
 
+    /// Any program with `--json` among these arguments; what it tells is read as events.
+    #[must_use]
+    pub fn program(&self, program: &str, name: &str, args: &[&str]) -> Chat {
+        let mut command = self.command(program);
+        command.args(args).arg("--json");
+        Chat { name: name.to_owned(), command, reads: Reads::Events }
+    }
+
     /// `tertulia chat PROFILE --plain` with this nick: lines are read as they are.
     #[must_use]
     pub fn plain(&self, profile: &str, nick: &str) -> Chat {

@@ -314,6 +314,7 @@ impl Driver {
         match command {
             Command::Members(tx) => drop(tx.send(members(self.engine.peers()))),
             Command::View(tx) => drop(tx.send(view(&self.engine))),
+            Command::Report(dead) => self.report(dead),
         }
     }
 

@@ -1,0 +1,74 @@
+//! `leader-chat`: talk in a group whose elected leader keeps who takes part; proxies at known addresses send newcomers to
+//! it.
+
+mod prompt;
+
+use std::io::IsTerminal;
+
+use clap::{Args, Subcommand};
+use tertulia::registry::Registry;
+
+use crate::chat;
+use crate::cli::{ChatOptions, Failure, ServeOptions};
+
+/// The profile of this program, unless another is named.
+const PROFILE: &str = "leader";
+
+/// Options of the leader chat.
+#[derive(Args, Clone, Debug)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct LeaderOptions {
+    /// Something else than chatting
+    #[command(subcommand)]
+    pub command: Option<LeaderCommand>,
+    /// As of every chat.
+    #[command(flatten)]
+    pub chat: ChatOptions,
+}
+
+/// What the leader chat does beside chatting.
+#[derive(Subcommand, Clone, Debug)]
+pub enum LeaderCommand {
+    /// Run the profile's reverse proxies, all of them or one
+    Proxy(ProxyOptions),
+}
+
+/// Options of `leader-chat proxy`.
+#[derive(Args, Clone, Debug)]
+pub struct ProxyOptions {
+    /// As of every service.
+    #[command(flatten)]
+    pub serve: ServeOptions,
+    /// Run this one of the profile's proxies, counted from 0
+    #[arg(long, value_name = "NUMBER", conflicts_with = "only")]
+    pub index: Option<usize>,
+}
+
+/// Does what the options say. With nothing on the command line and a terminal, it asks for name, address and port.
+///
+/// # Errors
+/// Why it could not, or how it ended badly.
+pub fn run(mut options: LeaderOptions, registry: &Registry) -> Result<(), Failure> {
+    match options.command.take() {
+        Some(LeaderCommand::Proxy(mut proxy)) => {
+            proxy.serve.source = proxy.serve.source.or_profile(PROFILE);
+            if let Some(index) = proxy.index {
+                proxy.serve.only = Some(format!("proxy-{index}"));
+            }
+            proxy.serve.run(registry, None)
+        }
+        None => {
+            if std::env::args_os().len() <= 1
+                && std::io::stdin().is_terminal()
+                && std::io::stdout().is_terminal()
+            {
+                let asked = prompt::ask(&mut std::io::stdin().lock(), &mut std::io::stdout().lock());
+                let answers =
+                    asked.map_err(|error| Failure::new(format!("nothing was answered: {error}")))?;
+                (options.chat.nick, options.chat.listen) = (answers.nick, answers.listen);
+            }
+            options.chat.source = options.chat.source.or_profile(PROFILE);
+            chat::run(&options.chat, registry)
+        }
+    }
+}

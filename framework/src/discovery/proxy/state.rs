@@ -1,0 +1,219 @@
+//! What a proxy knows, as a pure state machine: the time is told, and so is whose signatures hold.
+
+use core::time::Duration;
+
+use tertulia_core::auth::Auth;
+use tertulia_core::ballot::{Ballot, Certificate, majority, read_ids, write_ids};
+use tertulia_core::id::PeerId;
+use tertulia_core::time::Instant;
+use tertulia_core::wire::{Reader, WireError, Writer};
+
+use super::messages::{LIST_MAX, ids};
+use crate::discovery::service::lease::Lease;
+use crate::discovery::service::wire::{Entry, read_entries, write_entries};
+
+/// Those that have just been asked whether they are there are not asked again before.
+const RECHECK: Duration = Duration::from_secs(5);
+
+const VERSION: u8 = 1;
+
+/// A change of whom newcomers are sent to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Change {
+    /// To this leader.
+    Leads(Entry),
+    /// Not to this leader any more, and why.
+    Gone(PeerId, &'static str),
+}
+
+/// Whom newcomers are sent to.
+#[derive(Clone, Debug)]
+struct Known {
+    /// The election that the last leader won.
+    ballot: Ballot,
+    /// The members as that leader told them last, ascending: the next one needs the votes of their majority.
+    list: Vec<PeerId>,
+    /// Whom to ask, the leader first while it leads.
+    asked: Vec<Entry>,
+    leads: bool,
+    /// Its word counts until then.
+    until: Instant,
+    checking: bool,
+    recheck: Instant,
+}
+
+/// What a proxy knows.
+#[derive(Debug)]
+pub(super) struct State {
+    expire: Duration,
+    known: Option<Known>,
+    pub(super) lease: Lease,
+    changes: Vec<Change>,
+    dirty: bool,
+}
+
+impl State {
+    /// Nobody yet. The word of a leader that says nothing for `expire` counts no more.
+    pub(super) fn new(expire: Duration) -> Self {
+        let (lease, changes) = (Lease::default(), Vec::new());
+        State { expire, known: None, lease, changes, dirty: false }
+    }
+
+    /// In which term there was a leader last, and whom to ask to be let in.
+    pub(super) fn ask(&self) -> (u64, Vec<Entry>) {
+        self.known.as_ref().map_or((0, Vec::new()), |k| (k.ballot.term, k.asked.clone()))
+    }
+
+    /// `who` says that it leads. So it does when a majority of the list that it names voted for it, and, as long as the
+    /// word of the leader before counts, a majority of that one's members.
+    pub(super) fn lead(
+        &mut self,
+        now: Instant,
+        auth: &dyn Auth,
+        who: PeerId,
+        proof: &Certificate,
+        members: Vec<Entry>,
+    ) -> Result<(), &'static str> {
+        if proof.ballot.peer != who {
+            return Err("this certificate is another member's");
+        }
+        let own = members.iter().find(|m| m.peer == who && !m.addrs.is_empty()).cloned();
+        let Some(own) = own else { return Err("no address to reach this leader at") };
+        self.judge(auth, proof)?;
+        self.lease.release(&who);
+        let mut list = ids(&members);
+        let mut asked = vec![own.clone()];
+        asked.extend(members.into_iter().filter(|m| m.peer != who && !m.addrs.is_empty()).take(LIST_MAX));
+        let (until, ballot) = (now + self.expire, proof.ballot);
+        let (mut leads_already, mut same) = (false, false);
+        if let Some(before) = &self.known {
+            if before.ballot == ballot {
+                let stay = before.list.iter().filter(|who| list.binary_search(who).is_ok()).count();
+                if stay < majority(before.list.len()) {
+                    // A leader that has lost so many at once has lost its office, and may not have noticed.
+                    list.clone_from(&before.list);
+                }
+                leads_already = before.leads && before.asked.first() == Some(&own);
+            }
+            same = leads_already && before.list == list && before.asked == asked;
+        }
+        self.dirty |= !same;
+        self.known = Some(Known { ballot, list, asked, leads: true, until, checking: false, recheck: now });
+        if !leads_already {
+            self.changes.push(Change::Leads(own));
+        }
+        Ok(())
+    }
+
+    /// Objects to a certificate that does not make its holder the next leader, or still the last one.
+    fn judge(&self, auth: &dyn Auth, proof: &Certificate) -> Result<(), &'static str> {
+        if let Some(known) = &self.known {
+            if proof.ballot == known.ballot {
+                // Whoever won this was verified then.
+                return Ok(());
+            }
+            if proof.ballot < known.ballot {
+                return Err("a later leader is known");
+            }
+            let voters = proof.votes.iter().filter_map(|(at, _)| proof.members.get(usize::from(*at)));
+            let before = voters.filter(|who| known.list.binary_search(who).is_ok()).count();
+            if before < majority(known.list.len()) {
+                return Err("no majority of the members that the leader before had");
+            }
+        }
+        if proof.verify(auth) { Ok(()) } else { Err("this certificate does not hold") }
+    }
+
+    /// A leader leaves: newcomers are sent to the others until there is another one.
+    pub(super) fn resign(&mut self, who: &PeerId) {
+        self.without(who, "it left");
+    }
+
+    /// Somebody was not let in by those that it was sent to: they are to be asked whether they are there. Nobody is
+    /// forgotten for the doubt alone.
+    pub(super) fn doubt(&mut self, now: Instant) -> Vec<Entry> {
+        match &mut self.known {
+            Some(known) if !known.checking && known.recheck <= now => {
+                known.checking = true;
+                known.asked.clone()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// What came of that: these do not answer.
+    pub(super) fn checked(&mut self, now: Instant, silent: &[Entry]) {
+        // Whoever has said since that it leads is there.
+        let Some(known) = self.known.as_mut().filter(|k| k.checking) else { return };
+        (known.checking, known.recheck) = (false, now + RECHECK);
+        for entry in silent {
+            self.without(&entry.peer, "it does not answer");
+        }
+    }
+
+    /// Forgets a leader that has said nothing for too long.
+    pub(super) fn tick(&mut self, now: Instant) {
+        if let Some(known) = self.known.take_if(|k| k.until <= now) {
+            self.dirty = true;
+            if known.leads {
+                self.changes.push(Change::Gone(known.ballot.peer, "no updates"));
+            }
+        }
+    }
+
+    /// Sends nobody to `who` any more.
+    fn without(&mut self, who: &PeerId, why: &'static str) {
+        let Some(known) = &mut self.known else { return };
+        let before = known.asked.len();
+        known.asked.retain(|m| m.peer != *who);
+        self.dirty |= known.asked.len() < before;
+        if known.leads && known.ballot.peer == *who {
+            known.leads = false;
+            self.changes.push(Change::Gone(*who, why));
+        }
+        if known.asked.is_empty() {
+            self.known = None;
+        }
+    }
+
+    pub(super) fn changes(&mut self) -> Vec<Change> {
+        std::mem::take(&mut self.changes)
+    }
+
+    /// What is to be kept, when it has changed since this was last asked.
+    pub(super) fn changed(&mut self) -> Option<Vec<u8>> {
+        std::mem::take(&mut self.dirty).then(|| self.encode())
+    }
+
+    fn encode(&self) -> Vec<u8> {
+        let mut w = Writer::new();
+        w.u8(VERSION);
+        if let Some(known) = &self.known {
+            known.ballot.write(&mut w);
+            write_ids(&mut w, &known.list);
+            write_entries(&mut w, &known.asked);
+            w.u8(u8::from(known.leads));
+        }
+        w.finish().to_vec()
+    }
+
+    /// Takes over what was kept; the leader has the usual time to say that it still leads.
+    pub(super) fn restore(&mut self, now: Instant, bytes: &[u8]) -> Result<(), WireError> {
+        let mut r = Reader::new(bytes);
+        if r.u8()? != VERSION {
+            return Err(WireError::Range("version"));
+        }
+        if r.left().is_empty() {
+            return Ok(());
+        }
+        let (ballot, list) = (Ballot::read(&mut r)?, read_ids(&mut r)?);
+        let asked = read_entries(&mut r, LIST_MAX + 1)?;
+        let (leads, until) = (r.u8()? == 1, now + self.expire);
+        r.end()?;
+        self.known = Some(Known { ballot, list, asked, leads, until, checking: false, recheck: now });
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

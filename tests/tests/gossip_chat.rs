@@ -1,0 +1,180 @@
+//! The gossip chat as its document has it, as real processes.
+
+#![cfg(unix)]
+
+use std::collections::BTreeMap;
+use std::net::TcpListener;
+
+use serde_json::Value;
+use tertulia_tests::program::group::whole;
+use tertulia_tests::program::{Chat, Event, Place, Running, Signal};
+
+/// Peers, and gossip messages of each.
+const PEERS: usize = 6;
+const GOSSIP: u64 = 10;
+
+/// Addresses where nobody listens.
+fn free(n: usize) -> Vec<String> {
+    let held: Vec<TcpListener> = (0..n).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
+    held.iter().map(|at| at.local_addr().unwrap().to_string()).collect()
+}
+
+struct Town {
+    place: Place,
+    seeds: Vec<String>,
+}
+
+impl Town {
+    fn new(seeds: usize) -> Town {
+        Town { place: Place::new(), seeds: free(seeds) }
+    }
+
+    /// The program, with timers that a test can wait for; updates to seeds never come.
+    fn run(&self, name: &str, args: &[&str]) -> Chat {
+        self.place
+            .program("gossip-chat", name, args)
+            .set(&format!("discovery.seeds={:?}", self.seeds))
+            .set("discovery.update=1h")
+            .set("discovery.expire=3h")
+            .set("detector.interval=500ms")
+            .set("detector.timeout=2s")
+            .set("detector.suspicion=2s")
+    }
+
+    fn seed(&self, args: &[&str]) -> Running {
+        self.run("seed", &[&["seed"], args].concat()).start()
+    }
+
+    fn peer(&self, nick: &str) -> Running {
+        let gossip = GOSSIP.to_string();
+        let args = ["--nick", nick, "--gossip", &gossip, "--pause", "20ms"];
+        self.run(nick, &args).arg("--data-dir").arg(self.place.data(nick)).start()
+    }
+
+    fn file(&self, name: &str) -> String {
+        std::fs::read_to_string(self.place.path().join(name)).unwrap()
+    }
+}
+
+/// Waits until so many events of a name came; all of them.
+fn many(running: &Running, name: &str, n: usize) -> Vec<Value> {
+    running.until(&format!("{n} times {name}"), |state| {
+        let all: Vec<Value> = state.named(name).filter_map(|s| s.event.named(name).cloned()).collect();
+        (all.len() >= n).then_some(all)
+    })
+}
+
+fn port(peer: &Running) -> String {
+    peer.addr().rsplit(':').next().unwrap().to_owned()
+}
+
+#[test]
+fn peers_gossip_and_watch_each_other() {
+    let town = Town::new(4);
+    let seed = town.seed(&[]);
+    let ready = many(&seed, "ready", 4);
+    let mut at: Vec<String> =
+        ready.iter().map(|r| r["addr"].as_str().unwrap().replace("tcp://", "")).collect();
+    at.sort();
+    let mut seeds = town.seeds.clone();
+    seeds.sort();
+    assert_eq!(at, seeds);
+    let peers: Vec<Running> = (0..PEERS).map(|i| town.peer(&format!("p{i}"))).collect();
+    // Each with n/2+1 of the four.
+    many(&seed, "registered", 3 * PEERS);
+
+    for peer in &peers {
+        let mut counts: BTreeMap<u64, Vec<u64>> = BTreeMap::new();
+        let all = many(peer, "gossip", PEERS * GOSSIP as usize);
+        for one in &all {
+            let code = one["code"].as_u64().unwrap();
+            assert!(code == 1133 || code == 1155, "{one}");
+            counts.entry(one["port"].as_u64().unwrap()).or_default().push(one["count"].as_u64().unwrap());
+        }
+        assert_eq!(counts.len(), PEERS, "one's own included");
+        for (port, of) in counts {
+            assert_eq!(of, (1..=GOSSIP).collect::<Vec<_>>(), "of {port}");
+        }
+        peer.event("an answer", |e| e.named("liveness").filter(|e| e["code"] == 1144).map(|_| ()));
+        peer.event("a question", |e| e.named("liveness").filter(|e| e["code"] == 1122).map(|_| ()));
+        peer.event("a list", |e| {
+            e.named("peer_list").filter(|e| !e["peers"].as_array().unwrap().is_empty()).map(|_| ())
+        });
+    }
+
+    // Closing a peer without a word: the others tell the seeds, which ask it, and take it off their lists.
+    let dead = peers[0].peer();
+    peers[0].kill();
+    let removed = many(&seed, "removed", 3);
+    assert!(removed.iter().all(|r| r["peer"] == *dead && r["service"] == "seeds"), "{removed:?}");
+
+    // The files say what the terminal said, in the document's words.
+    let file = town.file(&format!("output_{}.txt", port(&peers[1])));
+    let line = |code: &str| file.lines().filter(|l| l.starts_with(code)).count();
+    assert_eq!(line("1133 ") + line("1155 "), PEERS * GOSSIP as usize);
+    assert!(line("1122 ") > 0 && line("1144 ") > 0 && line("peer list: tcp://") > 0, "{file}");
+    let file = town.file("output_seed.txt");
+    assert_eq!(file.lines().filter(|l| l.contains(" is at tcp://")).count(), 3 * PEERS, "{file}");
+    assert_eq!(file.lines().filter(|l| l.contains("is removed: reported dead")).count(), 3, "{file}");
+    for peer in &peers[1..] {
+        peer.leaves();
+    }
+    many(&seed, "removed", 3 * PEERS);
+}
+
+#[test]
+fn seeds_come_back_with_what_they_knew() {
+    let town = Town::new(3);
+    let seed = town.seed(&[]);
+    many(&seed, "ready", 3);
+    let ana = town.peer("ana");
+    let ben = town.peer("ben");
+    many(&seed, "registered", 4);
+    // Asked to end, they save what is new; a group that runs needs none of them.
+    seed.signal(Signal::TERM);
+    assert_eq!(seed.exit(), 0);
+    ana.say("still here");
+    ben.event("what ana says", |e| match e {
+        Event::Message(m) => (&*m.text == "still here").then_some(()),
+        _ => None,
+    });
+    // One each, this time: two of the three.
+    let one = town.seed(&["--index", "0"]);
+    let two = town.seed(&["--only", "seed-2"]);
+    for seed in [&one, &two] {
+        assert_eq!(seed.named("ready")["service"], "seeds");
+    }
+    let eva = town.peer("eva");
+    whole(&[&ana, &ben, &eva]);
+    for peer in [&ana, &ben, &eva] {
+        peer.leaves();
+    }
+}
+
+#[test]
+fn without_seeds_nobody_founds_a_group_silently() {
+    let town = Town::new(2);
+    let peer = town.peer("ana");
+    let error = peer.named("error");
+    let reason = error["reason"].as_str().unwrap();
+    assert!(reason.contains("0 of 2 answer"), "{reason}");
+    peer.kill();
+    let founder = town.run("ben", &["--nick", "ben", "--found"]).start();
+    founder.peer();
+    founder.kill();
+}
+
+#[test]
+fn what_cannot_be_served_is_told() {
+    let place = Place::new();
+    let says = |args: &[&str], text: &str| {
+        let output = place.run("tertulia", args, &[]);
+        assert_eq!((output.status, &*output.stdout), (2, ""), "{args:?}");
+        assert!(output.stderr.contains(text), "{}", output.stderr);
+    };
+    says(&["serve", "ring"], "discovery `local` has no services to run");
+    says(&["serve", "gossip", "--only", "seed-4"], "this profile has no service `seed-4`; ");
+    says(&["serve", "gossip", "--only", "seed-0", "--listen", "0.0.0.0:0"], "has the demo secret");
+    says(&["serve", "gossip", "--listen", "127.0.0.1:0"], "--only");
+    says(&["serve", "gossip", "--set", "discovery.expire=14s"], "expire: write at least twice `update`");
+}
