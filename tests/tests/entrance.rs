@@ -42,6 +42,12 @@ async fn members(proxies: &Services, n: usize) -> Vec<(Runtime, Member)> {
     for (_, member) in &all {
         acquainted(&member.node, n).await;
     }
+    soon("the proxies to know all of them", async {
+        while proxies.stranger().lookup().await.unwrap().len() < n {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
     all
 }
 

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tertulia::bus::{Filter, Subscription};
-use tertulia::discovery::Discovery;
 use tertulia::discovery::service::News;
 use tertulia::store::{MemoryStore, Store};
 use tertulia_core::engine::api::Event;
