@@ -30,7 +30,8 @@ async fn moved(proxies: &mut Services) -> PeerId {
     proxies.news("a leader", leads).await
 }
 
-/// Starts members of their own runtimes, each of which can be ended without a word.
+/// Starts members of their own runtimes, one after the other, each of which can be ended without a word. Three suffice to
+/// elect when one died, once the leader has put all on its list: the fourth was let in after that.
 async fn members(proxies: &Services, n: usize) -> Vec<(Runtime, Member)> {
     let mut all = Vec::new();
     for i in 0..n {
@@ -41,6 +42,12 @@ async fn members(proxies: &Services, n: usize) -> Vec<(Runtime, Member)> {
     for (_, member) in &all {
         acquainted(&member.node, n).await;
     }
+    soon("the proxies to know all of them", async {
+        while proxies.stranger().lookup().await.unwrap().len() < n {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
     all
 }
 
@@ -52,7 +59,7 @@ async fn first(proxies: &Services) -> Option<String> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn newcomers_are_sent_to_the_leader_whoever_that_is() {
     let mut proxies = Services::proxies(&group(), 2, NEVER).await;
-    let mut all = members(&proxies, 3).await;
+    let mut all = members(&proxies, 4).await;
     let leader = moved(&mut proxies).await;
     assert_eq!(moved(&mut proxies).await, leader, "the other proxy knows as well");
     let at = all.iter().position(|(_, m)| m.node.id() == leader).unwrap();
@@ -79,7 +86,7 @@ async fn newcomers_are_sent_to_the_leader_whoever_that_is() {
     assert_eq!(moved(&mut proxies).await, next);
     assert_eq!(first(&proxies).await, Some(heir.1.node.addr().to_string()));
     let (runtime, newcomer) = members_one_more(&proxies).await;
-    acquainted(&newcomer.node, 3).await;
+    acquainted(&newcomer.node, 4).await;
     all.push((runtime, newcomer));
     stranger.leads(None);
     all.into_iter().for_each(|(runtime, _)| runtime.shutdown_background());
@@ -98,7 +105,8 @@ async fn members_that_start_together_found_one_group() {
     for i in 0..5 {
         starting.spawn(start(proxies.member(&format!("m{i}"))));
     }
-    for member in starting.join_all().await {
+    let all = starting.join_all().await;
+    for member in &all {
         acquainted(&member.node, 5).await;
     }
 }
@@ -106,7 +114,7 @@ async fn members_that_start_together_found_one_group() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_group_needs_no_proxy_and_a_stale_one_is_put_right() {
     let mut proxies = Services::proxies(&group(), 1, NEVER).await;
-    let mut all = members(&proxies, 3).await;
+    let mut all = members(&proxies, 4).await;
     let leader = moved(&mut proxies).await;
     proxies.stop(0).await;
     let at = all.iter().position(|(_, m)| m.node.id() == leader).unwrap();
@@ -122,7 +130,7 @@ async fn a_group_needs_no_proxy_and_a_stale_one_is_put_right() {
     proxies.back(0).await;
     assert_eq!(moved(&mut proxies).await, next);
     let (runtime, late) = members_one_more(&proxies).await;
-    acquainted(&late.node, 3).await;
+    acquainted(&late.node, 4).await;
     runtime.shutdown_background();
     all.into_iter().for_each(|(runtime, _)| runtime.shutdown_background());
 }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tertulia::bus::{Filter, Subscription};
-use tertulia::discovery::Discovery;
 use tertulia::discovery::service::News;
 use tertulia::store::{MemoryStore, Store};
 use tertulia_core::engine::api::Event;
@@ -91,10 +90,15 @@ async fn a_seed_that_is_down_is_replaced_by_another() {
     for member in [ana, eva, leo] {
         member.node.leave().await;
     }
-    let gone = |n: &News, who: PeerId| matches!(n, News::Removed { peer, .. } if *peer == who).then_some(());
-    for who in known {
-        seeds.news("those who left", |n| gone(n, who)).await;
+    let mut left = std::collections::BTreeSet::new();
+    while left.len() < known.len() {
+        let gone = |n: &News| match n {
+            News::Removed { peer, .. } => Some(*peer),
+            _ => None,
+        };
+        left.insert(seeds.news("those who left", gone).await);
     }
+    assert!(known.iter().all(|who| left.contains(who)));
     let why = soon("nobody to be found", async {
         loop {
             match seeds.stranger().lookup().await {

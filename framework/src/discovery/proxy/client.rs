@@ -21,8 +21,10 @@ use crate::discovery::service::{Access, Service, ServiceError};
 use crate::discovery::{Announcement, Discovery, DiscoveryError, Founding, Leading, kind};
 use crate::link::Locator;
 
-/// How often a leader looks whether its members have changed.
-const LOOK: Duration = Duration::from_secs(1);
+/// How often a leader looks whether its members have changed: the next one needs the votes of those that were told.
+const LOOK: Duration = Duration::from_millis(100);
+/// The pause before proxies that could not be told are told again.
+const AGAIN: Duration = Duration::from_secs(1);
 /// How long leaving may wait for proxies.
 const GOODBYE: Duration = Duration::from_secs(1);
 /// How long a founder may take to be its group's leader; announcing may take 3 s in all.
@@ -138,11 +140,10 @@ async fn lead(inner: Weak<Inner>, proof: Certificate, leading: Leading) {
         if due {
             let reached =
                 inner.tell_of(Request::Lead { proof: proof.clone(), members: members.clone() }).await;
-            // Told to nobody: tried again soon.
             told = reached.then(|| (Instant::now(), members));
         }
         drop(inner);
-        sleep(LOOK).await;
+        sleep(if told.is_some() { LOOK } else { AGAIN }).await;
     }
 }
 

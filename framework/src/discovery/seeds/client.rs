@@ -37,8 +37,6 @@ struct State {
     /// What is told to the seeds, from the first announcement to the end.
     me: Option<Announcement>,
     updates: Option<AbortHandle>,
-    /// The seeds that know this member.
-    registered: Vec<Locator>,
     /// Peers that were found before this member was one.
     tried: Vec<PeerId>,
 }
@@ -103,12 +101,10 @@ impl Discovery for Seeds {
 
     async fn withdraw(&self) {
         self.0.stop_updates();
-        let mine = {
-            let mut state = self.0.state.lock();
-            state.me.take().map(|_| std::mem::take(&mut state.registered))
-        };
-        if let Some(mine) = mine {
-            let _slow = timeout(GOODBYE, self.0.circle.tell(mine, &Request::Leave.encode())).await;
+        if self.0.state.lock().me.take().is_some() {
+            // All of them: one that was slow to answer may know this member as well.
+            let all = self.0.circle.places.clone();
+            let _slow = timeout(GOODBYE, self.0.circle.tell(all, &Request::Leave.encode())).await;
         }
     }
 
@@ -186,9 +182,7 @@ impl Inner {
         if let Some(error) = wrong {
             tracing::info!(%error, "a seed did not register this member");
         }
-        let mut state = self.state.lock();
-        state.tried.clear();
-        state.registered = answered.into_keys().collect();
+        self.state.lock().tried.clear();
         Ok(())
     }
 }
