@@ -5,6 +5,7 @@ mod dialling;
 mod direct;
 mod hearsay;
 mod net;
+mod order;
 mod repair;
 
 use std::time::Duration;
