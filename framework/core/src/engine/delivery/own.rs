@@ -66,6 +66,9 @@ pub(crate) struct Own {
 impl Own {
     pub(crate) fn forget(&mut self, peer: Peer) {
         self.acks.remove(&peer);
+        if let Some(late) = &mut self.late {
+            late.members = late.members.iter().copied().filter(|&p| p != peer).collect();
+        }
     }
 
     pub(crate) fn next_deadline(&self, delivered_after: Duration) -> Option<Instant> {
