@@ -1,5 +1,8 @@
 //! One order for all: what waits for its turn, and what holds nothing back.
 
+#![allow(clippy::unwrap_used)]
+#![allow(clippy::disallowed_types, reason = "how a test speaks to the topology that it gave away")]
+
 use std::sync::{Arc, Mutex};
 
 use tertulia_core::config::EngineConfig;
