@@ -69,6 +69,9 @@ impl Clone for Box<dyn Topology> {
     }
 }
 
+/// Runs of one origin whose parcels are kept at once: nothing more comes of a run before these.
+pub const RUNS_MAX: usize = 4;
+
 /// In which order messages of different origins are handed to the application.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Order {

@@ -99,7 +99,7 @@ impl StartError {
 pub enum Outcome {
     /// It left, and everything that it had accepted was handed on.
     Left,
-    /// It left with messages that not every member had confirmed within the time allowed.
+    /// It left with messages that were not sent, or that not every member had confirmed, within the time allowed.
     LeftEarly,
     /// It was not let in, or had to go.
     Refused {

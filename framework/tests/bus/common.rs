@@ -8,7 +8,11 @@ use tertulia::bus::{Builder, Events, Node, Notice};
 use tertulia::crypto::{GroupKey, GroupSecret, noise, plain};
 use tertulia::link::Transport;
 use tertulia_core::config::EngineConfig;
+use tertulia_core::config::Scope;
 use tertulia_core::engine::api::Event;
+use tertulia_core::peers::PeerTable;
+use tertulia_core::time::Instant;
+use tertulia_core::topology::{Ctx, Input, Needs, Topology, View};
 use tertulia_topologies::ring;
 use tertulia_transports::{memory, tcp};
 
@@ -102,4 +106,32 @@ pub(crate) async fn start(builder: Builder) -> (Node, Events) {
     let node = builder.start().await.unwrap();
     event(&mut events, "ready", |e| matches!(e, Event::Ready { .. }).then_some(())).await;
     (node, events)
+}
+
+/// A topology through which nothing ever goes.
+#[derive(Clone)]
+pub(crate) struct Closed;
+
+impl Topology for Closed {
+    fn kind(&self) -> &'static str {
+        "closed"
+    }
+    fn needs(&self) -> Needs {
+        Needs { roster: Scope::Group, reliable: false }
+    }
+    fn on_input(&mut self, cx: &mut Ctx<'_>, input: Input<'_>) {
+        if matches!(input, Input::Leave) {
+            cx.out.left();
+        }
+    }
+    fn next_deadline(&self) -> Option<Instant> {
+        None
+    }
+    fn on_deadline(&mut self, _: &mut Ctx<'_>) {}
+    fn view(&self, _: &PeerTable) -> View {
+        View { kind: "closed", ..View::default() }
+    }
+    fn accepts(&self) -> bool {
+        false
+    }
 }

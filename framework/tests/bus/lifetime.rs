@@ -7,7 +7,7 @@ use tertulia::store::{MemoryStore, Store};
 use tertulia_core::engine::api::Event;
 use tertulia_core::message::Room;
 
-use crate::common::{Group, event, key, soon, start};
+use crate::common::{Closed, Group, event, key, soon, start};
 
 fn tasks() -> usize {
     tokio::runtime::Handle::current().metrics().num_alive_tasks()
@@ -113,4 +113,13 @@ async fn who_returns_is_remembered_and_whole() {
         while !all(at_eva.next().await.unwrap()).iter().any(|p| p[..] == b"welcome"[..]) {}
     })
     .await;
+}
+
+/// What is accepted while nothing can be sent is not said to have been handed on.
+#[tokio::test(start_paused = true)]
+async fn leaving_tells_when_something_stays_behind() {
+    let group = Group::memory();
+    let (ana, _) = start(group.member("ana").topology(Box::new(Closed)).found()).await;
+    ana.publish(&Room::default(), 1, b"where to?").await.unwrap();
+    assert_eq!(soon("leaving", ana.leave()).await, Outcome::LeftEarly);
 }

@@ -1,9 +1,10 @@
 //! What a topology keeps is safe before anything leaves that relies on it, and the next run gets it back.
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 
 use bytes::Bytes;
-use tertulia::bus::{Filter, Notice};
+use tertulia::bus::{Events, Filter, Notice};
 use tertulia::store::{Loaded, MemoryStore, Store, StoreError};
 use tertulia_core::config::Scope;
 use tertulia_core::engine::api::Event;
@@ -15,7 +16,8 @@ use tertulia_core::topology::{Ctx, Input, Needs, Topology, View};
 
 use crate::common::{Group, event, soon, start};
 
-/// Keeps a word when it gets a link, then says it there; tells as `waiting` what it hears and what it kept.
+/// Keeps a word when it gets a link, then says it there, and again with each message; tells as `waiting` what it hears
+/// and what it kept.
 #[derive(Clone)]
 struct Keeper(&'static str);
 
@@ -40,7 +42,10 @@ impl Topology for Keeper {
             }
             Input::Route { .. } => {
                 let linked = cx.peers.live().filter(|(p, e)| e.linked && *p != Peer::ME);
-                linked.for_each(|(p, _)| cx.out.eager(p));
+                linked.for_each(|(p, _)| {
+                    cx.out.eager(p);
+                    cx.out.send(p, Bytes::from_static(self.0.as_bytes()));
+                });
             }
             _ => {}
         }
@@ -54,16 +59,17 @@ impl Topology for Keeper {
     }
 }
 
-/// A store that writes what the topology keeps only when it is let, or fails.
+/// A store that writes what the topology keeps only when it is let, and fails so many times.
 struct Gate {
     inner: MemoryStore,
     open: (Mutex<bool>, Condvar),
-    broken: bool,
+    fails: AtomicU32,
 }
 
 impl Gate {
-    fn new(open: bool, broken: bool) -> Arc<Gate> {
-        Arc::new(Gate { inner: MemoryStore::default(), open: (Mutex::new(open), Condvar::new()), broken })
+    fn new(open: bool, fails: u32) -> Arc<Gate> {
+        let (inner, fails) = (MemoryStore::default(), AtomicU32::new(fails));
+        Arc::new(Gate { inner, open: (Mutex::new(open), Condvar::new()), fails })
     }
 
     fn open(&self) {
@@ -83,7 +89,8 @@ impl Store for Gate {
         if item == "topology" {
             let open = self.open.1.wait_while(self.open.0.lock().unwrap(), |open| !*open).unwrap();
             drop(open);
-            if self.broken {
+            let fewer = |fails: u32| fails.checked_sub(1);
+            if self.fails.fetch_update(Ordering::SeqCst, Ordering::SeqCst, fewer).is_ok() {
                 return Err(StoreError::TooLong(item.into()));
             }
         }
@@ -94,6 +101,13 @@ impl Store for Gate {
 fn waiting(event: Event) -> Option<String> {
     match event {
         Event::Waiting(word) => Some(word),
+        _ => None,
+    }
+}
+
+fn not_kept(event: Event) -> Option<String> {
+    match event {
+        Event::Trouble { code: "not-kept", reason, .. } => Some(reason),
         _ => None,
     }
 }
@@ -117,15 +131,43 @@ async fn heard_beside_a_message(gate: Arc<Gate>, open: bool) -> Vec<String> {
         heard.extend(waiting(event));
     }
     gate.open();
+    heard.dedup();
     heard
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_leaves_before_it_is_safe() {
-    assert_eq!(heard_beside_a_message(Gate::new(false, false), false).await, Vec::<String>::new());
-    assert_eq!(heard_beside_a_message(Gate::new(false, false), true).await, vec!["eva"]);
-    let broken = Gate::new(true, true);
-    assert_eq!(heard_beside_a_message(broken, false).await, Vec::<String>::new(), "it could not be kept");
+    assert_eq!(heard_beside_a_message(Gate::new(false, 0), false).await, Vec::<String>::new());
+    assert_eq!(heard_beside_a_message(Gate::new(false, 0), true).await, vec!["eva"]);
+}
+
+/// What is said again relies on what was to be kept as well, and nothing that was said is lost.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_leaves_when_it_cannot_be_kept_until_it_can() {
+    let group = Group::memory();
+    let (ana, mut at_ana) = start(group.member("ana").topology(Box::new(Keeper("ana"))).found()).await;
+    let mut messages = ana.subscribe(Filter::all());
+    let gate = Gate::new(true, u32::MAX);
+    let eva = group.member("eva").topology(Box::new(Keeper("eva"))).store(gate.clone());
+    let eva = eva.join([ana.addr().to_string()]);
+    let mut at_eva = eva.events(Events::USUAL);
+    let eva = eva.start().await.unwrap();
+    event(&mut at_eva, "an error", not_kept).await;
+    eva.publish(&Room::default(), 1, b"meanwhile").await.unwrap();
+    soon("the message", messages.next()).await.unwrap();
+    eva.publish(&Room::default(), 1, b"once more").await.unwrap();
+    soon("the message", messages.next()).await.unwrap();
+    while let Some(notice) = at_ana.try_next() {
+        let Notice::Event(event) = notice else { continue };
+        assert_eq!(waiting(event), None, "it is not safe");
+    }
+    gate.fails.store(2, Ordering::SeqCst);
+    assert_eq!(event(&mut at_ana, "the word", waiting).await, "eva");
+    eva.leave().await;
+    while let Some(notice) = at_eva.next().await {
+        let Notice::Event(event) = notice else { continue };
+        assert_eq!(not_kept(event), None, "told once");
+    }
 }
 
 #[tokio::test]

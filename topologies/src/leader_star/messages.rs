@@ -175,12 +175,17 @@ impl Msg {
             }
             18 => Msg::Accepted { nonce },
             19 => Msg::Refused { nonce, holder: r.peer_id()? },
-            20 => Msg::Order { first: nonce, ballot: Ballot::read(r)?, steps: get_steps(r)? },
-            21 => Msg::OrderAsk { next: nonce, ballot: Ballot::read(r)? },
-            22 => Msg::OrderBase { next: nonce, ballot: Ballot::read(r)?, steps: get_steps(r)? },
+            20 => Msg::Order { first: place(nonce)?, ballot: Ballot::read(r)?, steps: get_steps(r)? },
+            21 => Msg::OrderAsk { next: place(nonce)?, ballot: Ballot::read(r)? },
+            22 => Msg::OrderBase { next: place(nonce)?, ballot: Ballot::read(r)?, steps: get_steps(r)? },
             _ => return Err(WireError::Range("code")),
         })
     }
+}
+
+/// A step's number: no order comes so far.
+fn place(number: u64) -> Result<u64, WireError> {
+    if number > u64::MAX / 2 { Err(WireError::Range("place")) } else { Ok(number) }
 }
 
 fn put_steps(w: &mut Writer, ballot: &Ballot, steps: &[Step]) {

@@ -130,6 +130,7 @@ impl Star {
         self.wanted.remove(&peer);
         self.anchor = self.anchor.filter(|&p| p != peer);
         self.forget_contact(peer);
+        self.sequence.forget(cx.peers.id(peer));
         self.settle(cx);
     }
 

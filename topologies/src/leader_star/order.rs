@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, VecDeque};
 use tertulia_core::ballot::Ballot;
 use tertulia_core::id::{Incarnation, Peer, PeerId};
 use tertulia_core::time::Instant;
-use tertulia_core::topology::{Ctx, Order};
+use tertulia_core::topology::{Ctx, Order, RUNS_MAX};
 
 use super::config::Routing;
 use super::messages::{Msg, Step};
@@ -50,6 +50,30 @@ impl Sequence {
         self.tail
     }
 
+    /// A stream has come to this number; of an origin the last runs count, as elsewhere.
+    pub(super) fn note(&mut self, origin: PeerId, run: Incarnation, number: u64) {
+        if self.tops.len() >= STREAMS_MAX && !self.tops.contains_key(&(origin, run)) {
+            return;
+        }
+        self.tops.insert((origin, run), number);
+        let runs = || (origin, Incarnation(0))..=(origin, Incarnation(u64::MAX));
+        while self.tops.range(runs()).count() > RUNS_MAX
+            && let Some(oldest) = self.tops.range(runs()).next().map(|(stream, _)| *stream)
+        {
+            self.tops.remove(&oldest);
+        }
+    }
+
+    /// An origin is forgotten.
+    pub(super) fn forget(&mut self, origin: PeerId) {
+        self.tops.retain(|stream, _| stream.0 != origin);
+    }
+
+    /// How far every stream is.
+    pub(super) fn base(&self) -> Vec<Step> {
+        self.tops.iter().map(|((origin, run), top)| (*origin, *run, *top)).collect()
+    }
+
     fn end(&self) -> u64 {
         self.first + self.log.len() as u64
     }
@@ -67,17 +91,14 @@ impl Star {
 
     /// A parcel was taken here: a leader puts it next.
     pub(super) fn on_committed(&mut self, cx: &mut Ctx<'_>, origin: Peer, run: Incarnation, number: u64) {
-        let sequence = &mut self.sequence;
-        let stream = (cx.peers.id(origin), run);
-        if sequence.tops.len() < STREAMS_MAX || sequence.tops.contains_key(&stream) {
-            sequence.tops.insert(stream, number);
-        }
+        let origin = cx.peers.id(origin);
+        self.sequence.note(origin, run, number);
         if !self.leads() {
             return;
         }
         self.take_the_chair(cx);
         let sequence = &mut self.sequence;
-        sequence.log.push_back((stream.0, run, number));
+        sequence.log.push_back((origin, run, number));
         if sequence.log.len() > LOG_MAX {
             sequence.log.pop_front();
             sequence.first += 1;
@@ -163,8 +184,7 @@ impl Star {
             let steps = sequence.log.iter().skip(skip).take(STEPS_MAX).copied().collect();
             Msg::Order { ballot, first: next, steps }
         } else {
-            let steps = sequence.tops.iter().map(|((id, run), top)| (*id, *run, *top)).collect();
-            Msg::OrderBase { ballot, next: sequence.end(), steps }
+            Msg::OrderBase { ballot, next: sequence.end(), steps: sequence.base() }
         };
         send(cx, from, &msg);
     }

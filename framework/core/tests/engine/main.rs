@@ -5,6 +5,7 @@ mod dialling;
 mod direct;
 mod hearsay;
 mod net;
+mod order;
 mod repair;
 
 use std::time::Duration;
@@ -217,6 +218,22 @@ fn leaving_is_told_and_loses_nothing() {
         let bad = |e: &&(_, Event)| matches!(&e.1, Event::Dead(..) | Event::Suspect(..));
         assert_eq!(net.nodes[n].events.iter().filter(bad).count(), 0);
     }
+}
+
+/// What was told to be late is not taken for delivered before it is.
+#[test]
+fn what_is_late_is_not_delivered() {
+    let mut net = Net::group(2);
+    net.muted = (0, vec![FrameKind::Sync]);
+    net.say(1, None, "is it there?");
+    net.run(secs(6));
+    let told = |e: &(_, Event)| matches!(e.1, Event::Delivery { reached: 0, of: 1, .. });
+    assert!(net.nodes[1].events.iter().any(told), "{:?}", net.nodes[1].events);
+    assert!(!net.nodes[1].engine.has_delivered_all());
+    net.muted = (0, vec![]);
+    net.say(0, None, "yes");
+    net.run(secs(3));
+    assert!(net.nodes[1].engine.has_delivered_all());
 }
 
 /// Somebody who never says what it has holds nobody up for longer than was allowed, and hears the goodbye.

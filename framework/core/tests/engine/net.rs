@@ -209,6 +209,13 @@ impl Net {
         self.push_node((n, 1), Engine::new(Setup { config, ..setup(n, 1, &format!("n{n}"), false) }))
     }
 
+    /// A node with a topology of its own.
+    pub(crate) fn add_as(&mut self, topology: Box<dyn Topology>, config: EngineConfig) -> usize {
+        let n = self.nodes.len();
+        let setup = Setup { topology, config, ..setup(n, 1, &format!("n{n}"), false) };
+        self.push_node((n, 1), Engine::new(setup))
+    }
+
     fn push_node(&mut self, (who, run): (usize, u64), engine: Engine) -> usize {
         self.nodes.push(Node {
             id: id_of(who),

@@ -124,7 +124,7 @@ impl Driver {
             }
             Ended::Reader(link) => self.reader_ended(link, Down::Failed),
             Ended::Writer(link, why) => self.writer_ended(link, why),
-            Ended::Kept(safe) => self.kept(safe),
+            Ended::Kept(saved) => self.kept(saved),
             Ended::Other => {}
         }
     }

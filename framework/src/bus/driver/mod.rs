@@ -142,7 +142,7 @@ pub(crate) async fn run(parts: Parts) -> (Outcome, u64) {
         engine: parts.engine,
         held: Held::new(limits.inbox.bytes()),
         links: Links::new(most, parts.shared.wake.clone()),
-        slot: Slot::new(parts.store),
+        slot: Slot::new(parts.store, limits.lane_control.bytes()),
         limits,
         book: parts.book,
         transport: parts.transport,

@@ -43,7 +43,7 @@ impl Driver {
                 }
                 Output::Stop => {
                     let outcome = match &self.end {
-                        End::Drains { .. } | End::Leaves { .. } => Outcome::Left,
+                        End::Drains { .. } | End::Leaves { .. } => self.left(),
                         // The reason was an event just before.
                         _ => self.refusal.take().unwrap_or(Outcome::Failed),
                     };
@@ -52,6 +52,12 @@ impl Driver {
             }
         }
         self.outputs = outputs;
+    }
+
+    /// How leaving has ended.
+    fn left(&self) -> Outcome {
+        let all = self.shared.outgoing.is_empty() && self.engine.has_delivered_all();
+        if all { Outcome::Left } else { Outcome::LeftEarly }
     }
 
     fn deliver(&mut self, parcel: &Delivered) {

@@ -21,7 +21,7 @@ pub(super) enum Ended {
     /// A link's writer.
     Writer(LinkId, Down),
     /// What the topology keeps is safe, or could not be kept.
-    Kept(bool),
+    Kept(Result<(), String>),
     /// A task of which nothing more need be known.
     Other,
 }
@@ -122,7 +122,7 @@ impl Tasks {
                     }
                     Some(Job::Reader(link)) => Ended::Reader(link),
                     Some(Job::Writer(link)) => Ended::Writer(link, Down::Failed),
-                    Some(Job::Keep) => Ended::Kept(false),
+                    Some(Job::Keep) => Ended::Kept(Err("an internal error".into())),
                     _ => Ended::Other,
                 }
             }

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use tertulia_core::ballot::Ballot;
-use tertulia_core::id::PeerId;
+use tertulia_core::id::{Incarnation, PeerId};
 use tertulia_core::peers::{ADDR_MAX, NICK_MAX};
 
 use super::messages::Msg;
+use super::order::Sequence;
 use crate::election::Message;
 
 fn samples() -> Vec<Msg> {
@@ -19,6 +20,9 @@ fn samples() -> Vec<Msg> {
         Msg::Accepted { nonce: 9 },
         Msg::Refused { nonce: 10, holder: PeerId([2; 32]) },
         Msg::Election(Message::Resign { ballot }),
+        Msg::Order { ballot, first: 3, steps: vec![(PeerId([3; 32]), Incarnation(4), 5)] },
+        Msg::OrderAsk { ballot, next: u64::MAX / 2 },
+        Msg::OrderBase { ballot, next: 6, steps: vec![(PeerId([3; 32]), Incarnation(4), u64::MAX)] },
     ]
 }
 
@@ -44,4 +48,29 @@ fn what_is_beyond_a_limit_is_refused() {
     }
     let far = Msg::Redirect { nonce: 1, leader: PeerId([1; 32]), addrs: vec![Arc::from("x"); 9] };
     assert!(matches!(Msg::decode(&far.encode()), Ok(Msg::Redirect { addrs, .. }) if addrs.len() == 4));
+}
+
+#[test]
+fn an_order_that_ends_beyond_all_numbers_is_refused() {
+    let (ballot, steps) = (Ballot::default(), vec![(PeerId([3; 32]), Incarnation(4), 5)]);
+    for far in [u64::MAX, u64::MAX / 2 + 1] {
+        let order = Msg::Order { ballot, first: far, steps: steps.clone() };
+        let base = Msg::OrderBase { ballot, next: far, steps: steps.clone() };
+        for msg in [order, base, Msg::OrderAsk { ballot, next: far }] {
+            assert!(Msg::decode(&msg.encode()).is_err(), "{msg:?}");
+        }
+    }
+}
+
+#[test]
+fn the_order_begins_with_what_is_still_kept() {
+    let mut sequence = Sequence::default();
+    let (ana, eva) = (PeerId([1; 32]), PeerId([2; 32]));
+    sequence.note(eva, Incarnation(1), 7);
+    (1..=10).for_each(|run| sequence.note(ana, Incarnation(run), run));
+    sequence.note(ana, Incarnation(8), 9);
+    let kept = [(ana, 7, 7), (ana, 8, 9), (ana, 9, 9), (ana, 10, 10), (eva, 1, 7)];
+    assert_eq!(sequence.base(), kept.map(|(id, run, top)| (id, Incarnation(run), top)));
+    sequence.forget(ana);
+    assert_eq!(sequence.base(), [(eva, Incarnation(1), 7)]);
 }

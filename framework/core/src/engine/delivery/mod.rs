@@ -26,9 +26,7 @@ use super::api::{Delivered, Event, Output};
 use crate::config::Newcomers;
 use crate::id::{Incarnation, Peer, PeerId};
 use crate::time::Instant;
-
-/// Runs of one origin whose streams are kept at once.
-const RUNS_MAX: usize = 4;
+use crate::topology::RUNS_MAX;
 
 /// A group stream: its origin and the origin's run.
 pub(crate) type StreamId = (Peer, Incarnation);
@@ -94,6 +92,12 @@ impl Delivery {
             at
         });
         runs.get_mut(at)
+    }
+
+    /// True when a stream's run is too old to be kept, however many of its parcels come.
+    fn is_superseded(&self, id: StreamId) -> bool {
+        let Some(runs) = self.origins.get(id.0.index()) else { return false };
+        runs.len() == RUNS_MAX && runs.iter().all(|s| id.1 < s.incarnation && !s.is_hearsay())
     }
 
     /// Runs of a peer whose next parcel is here and not delivered.

@@ -56,6 +56,8 @@ pub(crate) struct Own {
     held: bool,
     held_until: Option<Instant>,
     tracks: VecDeque<Track>,
+    /// The last one that was told to be late.
+    late: Option<Track>,
     members: Option<(u64, Arc<[Peer]>)>,
     /// Smoothed time from publishing to the slowest answer.
     delay: Duration,
@@ -64,6 +66,9 @@ pub(crate) struct Own {
 impl Own {
     pub(crate) fn forget(&mut self, peer: Peer) {
         self.acks.remove(&peer);
+        if let Some(late) = &mut self.late {
+            late.members = late.members.iter().copied().filter(|&p| p != peer).collect();
+        }
     }
 
     pub(crate) fn next_deadline(&self, delivered_after: Duration) -> Option<Instant> {
@@ -97,6 +102,28 @@ impl Engine {
     /// True when everything published has reached every member in step.
     pub(crate) fn all_delivered(&self) -> bool {
         self.delivery.own.tracks.is_empty() && self.delivery.direct.is_idle()
+    }
+
+    /// True when all that was published is known to be where it should be, with every member that has not gone since.
+    #[must_use]
+    pub fn has_delivered_all(&self) -> bool {
+        let on_time = self.delivery.own.late.as_ref().is_none_or(|track| {
+            let (reached, of) = self.reached(track);
+            reached == of
+        });
+        on_time && self.all_delivered()
+    }
+
+    /// Members that have a parcel, and those that should.
+    fn reached(&self, track: &Track) -> (u32, u32) {
+        let id = (Peer::ME, self.base.incarnation);
+        let live = |p: &&Peer| self.base.peers.get(**p).is_live();
+        let has = |p: &Peer| self.roster.cell(*p, id).is_some_and(|c| c.top >= track.number);
+        track
+            .members
+            .iter()
+            .filter(live)
+            .fold((0, 0), |(reached, of), p| (reached + u32::from(has(p)), of + 1))
     }
 
     /// Makes consecutive messages a parcel and sends it on its way.
@@ -231,21 +258,17 @@ impl Engine {
     /// Tells what became of the oldest parcels on their way: complete, or overdue.
     pub(crate) fn report(&mut self) {
         let after = self.base.config.delivery.delivered_after.0;
-        let id = (Peer::ME, self.base.incarnation);
         while let Some(track) = self.delivery.own.tracks.front() {
-            let live = |p: &&Peer| self.base.peers.get(**p).is_live();
-            let has = |p: &Peer| self.roster.cell(*p, id).is_some_and(|c| c.top >= track.number);
-            let (mut reached, mut of) = (0, 0);
-            for member in track.members.iter().filter(live) {
-                of += 1;
-                reached += u32::from(has(member));
-            }
+            let (reached, of) = self.reached(track);
             if reached < of && self.base.now < track.at + after {
                 return;
             }
             let (from_seq, to_seq) = track.seqs;
             self.base.event(Event::Delivery { to: None, from_seq, to_seq, reached, of });
-            self.delivery.own.tracks.pop_front();
+            let told = self.delivery.own.tracks.pop_front();
+            if reached < of {
+                self.delivery.own.late = told;
+            }
         }
     }
 

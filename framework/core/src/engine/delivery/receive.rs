@@ -24,7 +24,7 @@ pub(crate) struct Arrival {
 }
 
 /// `limits.ahead` bounds one stream; all of them together may hold this many times as much.
-const AHEAD_TOTAL: usize = 8;
+pub(super) const AHEAD_TOTAL: usize = 8;
 
 impl Engine {
     /// A parcel arrived.
@@ -84,13 +84,13 @@ impl Engine {
         let number = kept.parcel.header.number;
         let limit = self.base.config.limits.ahead.bytes();
         let introduced = self.is_introduced(id);
-        let len = kept.parcel.bytes().len();
+        let (len, full) = (kept.parcel.bytes().len(), self.is_order_full(id));
         let Some(stream) = self.delivery.stream_mut(id) else { return Ok(false) };
         stream.known = stream.known.max(number);
         if !stream.started && number == 1 {
             stream.start(0);
         }
-        if !stream.started || number != stream.top + 1 || !introduced {
+        if !stream.started || number != stream.top + 1 || !introduced || full {
             // What finds no room is pulled once it is next in order, and then needs none.
             let room = stream.ahead_bytes + len <= limit
                 && self.delivery.ahead_bytes() + len <= limit.saturating_mul(AHEAD_TOTAL);

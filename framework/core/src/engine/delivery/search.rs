@@ -186,7 +186,7 @@ impl Engine {
     }
 
     fn drain_ahead(&mut self, id: StreamId) {
-        if !self.is_introduced(id) {
+        if !self.is_introduced(id) || self.is_order_full(id) {
             return;
         }
         let Some(stream) = self.delivery.stream_mut(id) else { return };
