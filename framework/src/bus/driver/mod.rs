@@ -96,6 +96,8 @@ struct Driver {
     /// The search for a way in, and what it wants to be told.
     search: Option<tokio::task::AbortHandle>,
     vain: Option<Vain>,
+    /// Others may find this node.
+    announced: bool,
     /// Ends when discovery was told all so far.
     told: Option<oneshot::Receiver<()>>,
     /// Held until this node can be found.
@@ -156,6 +158,7 @@ pub(crate) async fn run(parts: Parts) -> (Outcome, u64) {
         findings,
         search: None,
         vain: None,
+        announced: false,
         told: None,
         founding: None,
         phase: Phase::Joining,
@@ -199,11 +202,9 @@ pub(crate) async fn run(parts: Parts) -> (Outcome, u64) {
             () = tokio::task::yield_now(), if more => {}
         }
     }
+    // Whatever keeps it, the end is not put off for long: entries of those who are gone expire.
+    let _late = tokio::time::timeout(CLOSE, driver.be_forgotten()).await;
     driver.tasks.stop().await;
-    if let Some(discovery) = driver.discovery.take() {
-        // Whatever keeps it, the end is not put off: entries of those who are gone expire.
-        let _late = tokio::time::timeout(CLOSE, discovery.withdraw()).await;
-    }
     let outcome = match &driver.end {
         End::Closes { outcome, .. } => outcome.clone(),
         _ => Outcome::Failed,

@@ -217,13 +217,26 @@ impl Driver {
         let nick = self.shared.nick.lock().to_string();
         let me = Announcement { peer: self.shared.me, nick, addrs: vec![self.shared.addr.clone()] };
         let (founding, findings) = (self.founding.take(), self.findings.clone());
+        self.announced = true;
         self.publicly(async move { announce(&*discovery, me, founding, findings).await });
     }
 
     /// Lets nobody find this node any more.
     pub(super) fn withdraw(&mut self) {
+        self.announced = false;
         let Some(discovery) = self.discovery.clone() else { return };
         self.publicly(async move { discovery.withdraw().await });
+    }
+
+    /// Ends when nobody can find this node any more.
+    pub(super) async fn be_forgotten(&mut self) {
+        if self.announced {
+            self.withdraw();
+        }
+        if let Some(told) = self.told.take() {
+            // An error says that it is done.
+            let _done = told.await;
+        }
     }
 
     /// Tells discovery something, after what it was told before.
