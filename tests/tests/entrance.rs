@@ -1,5 +1,7 @@
 //! Members that proxies send to their leader, over TCP.
 
+#![allow(clippy::unwrap_used, reason = "the helpers of a test may fail it")]
+
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -1,5 +1,11 @@
 //! The gossip chat as its document has it, as real processes.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "the helpers of a test may fail it"
+)]
 #![cfg(unix)]
 
 use std::collections::BTreeMap;

@@ -1,5 +1,7 @@
 //! Members that find each other through seeds, over TCP.
 
+#![allow(clippy::unwrap_used, reason = "the helpers of a test may fail it")]
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
