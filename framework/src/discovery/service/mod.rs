@@ -6,7 +6,7 @@
 //! A connection carries requests and their answers, one after the other; every service bounds both. Requests may be sent
 //! again: doing one twice does no harm.
 //!
-//! What a service is in itself is a pure state machine in virtual time; [`host`] gives it a listener, a clock and a
+//! What a service is in itself is a pure state machine in virtual time; `host` gives it a listener, a clock and a
 //! file.
 
 mod ask;
