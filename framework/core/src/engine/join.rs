@@ -147,6 +147,8 @@ impl Engine {
             // While another link is up, that one is asked; dialling again would only replace it.
             if self.base.links.up().is_empty() {
                 self.dialer.revive_contacts(now);
+                // Those that it told of may let this node in as well.
+                self.dialer.add_contacts(Vec::new(), now);
             }
         }
     }

@@ -182,6 +182,19 @@ fn the_address_book_is_asked_beside_what_was_found() {
 }
 
 #[test]
+fn whom_a_contact_told_of_is_asked_when_it_is_gone() {
+    let mut net = Net::group(3);
+    let new = net.add_shy(secs(60));
+    net.input(new, Input::Join(vec!["test://0".into()]));
+    net.run(secs(1));
+    assert_eq!(asked(&net, new), Some(id_of(0)));
+    net.crash(0);
+    net.run(secs(2));
+    let asked = asked(&net, new);
+    assert!(asked == Some(id_of(1)) || asked == Some(id_of(2)), "{asked:?}");
+}
+
+#[test]
 fn founds_after_all_when_nobody_answers() {
     let mut net = Net::group(2);
     net.crash(0);

@@ -60,6 +60,8 @@ impl Auth for TestAuth {
 pub(crate) struct FullMesh {
     /// A newcomer is not let in before this.
     pub(crate) closed_until: Instant,
+    /// It wants a link to nobody.
+    pub(crate) shy: bool,
     /// Whom it asked last; its view names it as the leader.
     pub(crate) asked: Option<Peer>,
     /// Newcomers that are still to be told that their nick is taken.
@@ -82,7 +84,7 @@ impl Topology for FullMesh {
             }
             TopoInput::Join { .. } => cx.out.joined(),
             TopoInput::Leave => cx.out.left(),
-            TopoInput::Member { peer } if peer != Peer::ME => {
+            TopoInput::Member { peer } if peer != Peer::ME && !self.shy => {
                 if cx.peers.get(peer).is_live() {
                     cx.out.want(peer);
                 } else {
@@ -180,6 +182,14 @@ impl Net {
     pub(crate) fn add_waiting(&mut self, time: Duration) -> usize {
         let n = self.nodes.len();
         let topology = Box::new(FullMesh { closed_until: self.now + time, ..FullMesh::default() });
+        self.push_node((n, 1), Engine::new(Setup { topology, ..setup(n, 1, &format!("n{n}"), false) }))
+    }
+
+    /// A newcomer that is not let in for so long, and links to nobody whom it was not told to ask.
+    pub(crate) fn add_shy(&mut self, time: Duration) -> usize {
+        let n = self.nodes.len();
+        let closed_until = self.now + time;
+        let topology = Box::new(FullMesh { closed_until, shy: true, ..FullMesh::default() });
         self.push_node((n, 1), Engine::new(Setup { topology, ..setup(n, 1, &format!("n{n}"), false) }))
     }
 
