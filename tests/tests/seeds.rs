@@ -124,6 +124,9 @@ async fn a_seed_that_hangs_is_not_waited_for() {
     // Connections are made, and nobody ever says anything.
     let hangs = std::net::TcpListener::bind(place).unwrap();
     let ana = start(seeds.member("ana")).await;
+    for _ in 0..2 {
+        seeds.news("a registration", |n| matches!(n, News::Registered { .. }).then_some(())).await;
+    }
     let limit = Duration::from_secs(3);
     for _ in 0..4 {
         // Each in an order of its own.
