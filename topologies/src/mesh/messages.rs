@@ -48,7 +48,7 @@ pub struct Place {
 pub enum Need {
     /// It has others: the asked one takes it if there is room.
     Low = 0,
-    /// It has none: the asked one makes room.
+    /// It has one or none: the asked one makes room.
     High = 1,
     /// Groups that were apart have met: the asked one makes room if it has seen that too.
     Reunion = 2,

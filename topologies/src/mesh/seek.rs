@@ -22,6 +22,9 @@ const REST: Duration = Duration::from_secs(20);
 const REFUSALS_MAX: usize = 256;
 /// Members asked one after another for a place that has become free.
 const TRIES: u8 = 8;
+/// Whoever has fewer neighbours than this is refused by nobody. The paper has one here; but whoever hangs on a single
+/// neighbour is cut off when that one dies.
+const FEW: usize = 2;
 /// The longest wait before one of a group just met is asked: until it has seen that too.
 const MEETING: Duration = Duration::from_secs(2);
 
@@ -39,8 +42,8 @@ struct Asked {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Seeking {
     asked: BTreeMap<PeerId, Asked>,
-    /// Who is not asked again until then.
-    refused: BTreeMap<PeerId, Instant>,
+    /// Who is not asked again until then; true: however great the need.
+    refused: BTreeMap<PeerId, (bool, Instant)>,
     /// Members of a group just met, and when they are asked.
     meeting: BTreeMap<PeerId, Instant>,
     /// How many more are asked for the places that are free.
@@ -79,15 +82,18 @@ impl Seeking {
         self.refused.remove(id);
     }
 
-    fn note_refusal(&mut self, id: PeerId, now: Instant) {
-        self.refused.retain(|_, until| *until > now);
+    /// Somebody said no, or would; to any need if it is `out_of_reach`.
+    fn note_refusal(&mut self, id: PeerId, out_of_reach: bool, now: Instant) {
+        self.refused.retain(|_, (_, until)| *until > now);
         if self.refused.len() < REFUSALS_MAX {
-            self.refused.insert(id, now + REST);
+            self.refused.insert(id, (out_of_reach, now + REST));
         }
     }
 
-    fn rests(&self, id: &PeerId, now: Instant) -> bool {
-        self.refused.get(id).is_some_and(|until| *until > now)
+    fn rests(&self, id: &PeerId, need: Need, now: Instant) -> bool {
+        let still =
+            |(out_of_reach, until): &(bool, Instant)| *until > now && (*out_of_reach || need != Need::High);
+        self.refused.get(id).is_some_and(still)
     }
 }
 
@@ -98,19 +104,18 @@ impl Mesh {
             return;
         }
         while self.active.len() + self.seeking.asked.len() < self.degree() {
-            let alone = self.active.len() == 0;
-            if self.seeking.tries == 0 && !alone {
+            let need = if self.active.len() < FEW { Need::High } else { Need::Low };
+            if self.seeking.tries == 0 && need == Need::Low {
                 return;
             }
-            let Some(place) = self.candidate(cx) else { return };
+            let Some(place) = self.candidate(cx, need) else { return };
             self.seeking.tries = self.seeking.tries.saturating_sub(1);
-            let need = if alone { Need::High } else { Need::Low };
             self.ask_place(cx, place, need);
         }
     }
 
     /// Somebody to ask: of those remembered, else of the roster.
-    fn candidate(&mut self, cx: &mut Ctx<'_>) -> Option<Place> {
+    fn candidate(&mut self, cx: &mut Ctx<'_>, need: Need) -> Option<Place> {
         let (active, seeking, peers, now) = (&self.active, &self.seeking, cx.peers, cx.now);
         let free = |id: &PeerId| {
             let known = peers.find(id);
@@ -118,7 +123,7 @@ impl Mesh {
             !gone
                 && !known.is_some_and(|p| active.contains(p))
                 && !seeking.asks(id)
-                && !seeking.rests(id, now)
+                && !seeking.rests(id, need, now)
         };
         if let Some(place) = self.shuffles.passive.pick(cx.rng, &free) {
             return Some(place);
@@ -168,7 +173,7 @@ impl Mesh {
             self.seeking.meeting.iter().filter(|(_, at)| **at <= now).map(|(id, _)| *id).collect();
         for id in due {
             self.seeking.meeting.remove(&id);
-            if !self.seeking.rests(&id, now) {
+            if !self.seeking.rests(&id, Need::Reunion, now) {
                 self.ask_place(cx, Place { id, addrs: Vec::new() }, Need::Reunion);
             }
         }
@@ -184,7 +189,7 @@ impl Mesh {
         let peer = cx.peers.find(&id);
         if asked.until <= cx.now {
             self.shuffles.passive.remove(&id);
-            return self.refused_by(cx, id);
+            return self.refused_by(cx, id, true);
         }
         let linked = peer.is_some_and(|peer| self.linked.contains(&peer));
         let wait = cx.rng.jitter(RETRY.0 * (1 << asked.tries.min(RETRY.1)), 0.2);
@@ -221,7 +226,7 @@ impl Mesh {
             self.take_in(cx, from);
         } else {
             let id = cx.peers.id(from);
-            self.seeking.note_refusal(id, cx.now);
+            self.seeking.note_refusal(id, false, cx.now);
         }
         send(cx, from, &Msg::NeighbourAnswer { nonce, yes });
     }
@@ -229,19 +234,18 @@ impl Mesh {
     /// Somebody answers.
     pub(super) fn on_answer(&mut self, cx: &mut Ctx<'_>, from: Peer, nonce: u64, yes: bool) {
         let id = cx.peers.id(from);
-        if self.seeking.asked.get(&id).is_none_or(|asked| asked.nonce != nonce) {
-            return;
-        }
+        let Some(asked) = self.seeking.asked.get(&id).filter(|asked| asked.nonce == nonce) else { return };
+        let high = asked.need == Need::High;
         if yes && self.may_be_neighbour(cx, from) {
             self.take_in(cx, from);
         } else {
-            self.refused_by(cx, id);
+            self.refused_by(cx, id, high);
         }
     }
 
-    fn refused_by(&mut self, cx: &mut Ctx<'_>, id: PeerId) {
+    fn refused_by(&mut self, cx: &mut Ctx<'_>, id: PeerId, out_of_reach: bool) {
         self.seeking.forget(&id);
-        self.seeking.note_refusal(id, cx.now);
+        self.seeking.note_refusal(id, out_of_reach, cx.now);
         cx.peers.find(&id).into_iter().for_each(|peer| self.tend(cx, peer));
         self.seek(cx);
     }

@@ -5,8 +5,10 @@ use std::time::Duration;
 use tertulia_core::peers::State;
 use tertulia_core::topology::{Input, View};
 
+use super::super::build;
 use super::super::messages::{Msg, Need};
 use super::{SETTLE, active, settled};
+use crate::net::Net;
 
 /// Neighbours in all views, and in the fullest.
 fn full(views: &[View]) -> (usize, usize) {
@@ -88,6 +90,29 @@ fn what_comes_late_from_a_leaver_makes_no_neighbour() {
     for msg in [keep, Msg::Neighbour { nonce: 1, need: Need::High }] {
         net.input(0, Input::Frame { from, body: &msg.encode() });
         assert!(!net.neighbours(0).contains(&1), "{msg:?}");
+    }
+}
+
+/// Eight that come at once fill each other's views; the last ones are refused by all and still get more than one.
+#[test]
+fn a_small_group_stays_in_one_piece_whichever_two_die() {
+    let config = active(3);
+    for seed in 0..40 {
+        let mut net = Net::new(seed);
+        for i in 0..8u8 {
+            net.add(i.wrapping_mul(67).wrapping_add(3), build(config).unwrap());
+        }
+        net.found(0);
+        (1..8).for_each(|who| net.join(who, 0));
+        net.run(Duration::from_secs(3));
+        for who in net.all() {
+            assert!(net.neighbours(who).len() > 1, "seed {seed}: {who} has {:?}", net.neighbours(who));
+        }
+        let dead = [seed as usize % 8, (seed as usize * 3 + 5) % 8];
+        dead.iter().for_each(|&who| net.crash(who));
+        net.run(Duration::from_secs(2));
+        assert_eq!(net.mesh_fault(config), None, "seed {seed}");
+        assert!(net.all().iter().all(|&who| net.neighbours(who).len() > 1), "seed {seed}");
     }
 }
 
