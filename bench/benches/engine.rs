@@ -1,8 +1,9 @@
 //! The engine's step: one parcel of one 64 B message comes in over a link and goes on to the others.
 //!
 //! Authentication costs nothing here. The engine stands in a group of nine and has eight neighbours, but for the plain
-//! ring, where it has two. A full mesh, and the leader of a star, pass every parcel to seven of them; a ring passes it to one and announces
-//! it to the others. What is measured: parse, look up, commit, deliver, route, send.
+//! ring, where it has two, and the active view of five. The leader of a star passes every parcel to seven of them, and so
+//! does flooding over a full mesh; a ring passes it to one, a sparse mesh along the origin's tree, and both announce it to
+//! the others. In the full mesh proper nobody passes anything on. What is measured: parse, look up, commit, deliver, route, send.
 
 #![allow(clippy::expect_used)] // A bench that cannot run stops, as a test does.
 
@@ -13,6 +14,7 @@ use tertulia_bench::lab::Lab;
 use tertulia_core::topology::Topology;
 use tertulia_sim::conformance::FullMesh;
 use tertulia_topologies::leader_star::{self, Routing};
+use tertulia_topologies::mesh::{self, Choice, Degree};
 use tertulia_topologies::ring;
 
 const GROUP: usize = 9;
@@ -34,7 +36,12 @@ fn leader_star() -> Box<dyn Topology> {
         .expect("in range")
 }
 
-fn full_mesh() -> Box<dyn Topology> {
+fn mesh(degree: u8, view: Choice) -> Box<dyn Topology> {
+    mesh::build(mesh::Config { degree: Degree::Of(degree), view, ..mesh::Config::default() })
+        .expect("in range")
+}
+
+fn flooding() -> Box<dyn Topology> {
     Box::new(FullMesh::default())
 }
 
@@ -46,11 +53,13 @@ fn main() {
     let mut group = criterion.benchmark_group("engine/forward-64B");
     group.sample_size(20).warm_up_time(Duration::from_secs(1)).measurement_time(Duration::from_secs(4));
     group.throughput(Throughput::Elements(1));
-    let kinds: [(&str, usize, Make); 4] = [
+    let kinds: [(&str, usize, Make); 6] = [
         ("ring", 2, plain_ring),
         ("redundant-ring", 8, redundant_ring),
         ("leader-star", 8, leader_star),
-        ("full-mesh", 8, full_mesh),
+        ("mesh-active", 5, || mesh(5, Choice::Active)),
+        ("mesh-pick", 8, || mesh(4, Choice::Pick)),
+        ("flooding", 8, flooding),
     ];
     for (kind, neighbours, make) in kinds {
         let mut lab = None;

@@ -82,8 +82,9 @@ fn one_of_eight_is_frozen() {
         member.until("what the frozen one says", |state| (state.heard(&origin) >= AGAIN).then_some(()));
     }
 
-    let control = pauses(&others, before, start);
-    let (longest, quietest) = pauses(&others, start, end);
+    let awake: Vec<&Running> = others.iter().map(|m| &**m).collect();
+    let control = group::silence(&awake, before, start);
+    let (longest, quietest) = group::silence(&awake, start, end);
     let total: u64 = said.iter().sum();
     println!(
         "{profile}: one of 8 frozen for {seconds} s under {} messages/s of {LEN} B: longest pause at the others {} ms, \
@@ -106,16 +107,6 @@ fn one_of_eight_is_frozen() {
     assert!(longest <= most, "somebody heard nothing for {longest:?}, more than {most:?}");
     let most = (STALL.max(control.1 * 2) + stutter.longest() + paused).min(CEILING);
     assert!(quietest <= most, "somebody was not heard for {quietest:?}, more than {most:?}");
-}
-
-/// The longest time for which any of these heard nobody, and for which any of them heard nothing of one other.
-fn pauses(members: &[Arc<Running>], since: Instant, until: Instant) -> (Duration, Duration) {
-    let pauses = members.iter().map(|member| {
-        let me = member.peer();
-        let talks: Vec<String> = members.iter().map(|m| m.peer()).filter(|p| *p != me).collect();
-        member.state(|state| check::silence(state, &talks, since, until))
-    });
-    pauses.fold((Duration::ZERO, Duration::ZERO), |most, one| (most.0.max(one.0), most.1.max(one.1)))
 }
 
 /// Everything once and in order at everybody, no gap, and each line's fate told once.

@@ -58,7 +58,7 @@ async fn a_ring_in_plain() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_mesh_with_noise() {
-    conforms(Suite::Noise, Shape::Mesh(Degree::Full, Choice::Active)).await;
+    conforms(Suite::Noise, FULL).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -85,10 +85,18 @@ fn sum(all: &[Arc<Done>]) -> BTreeMap<&'static str, u64> {
     sum
 }
 
-/// Three members on a ring whose ways are bad say `each` messages each.
-async fn over_a_bad_network(share: f64, config: udp::Config, each: u64, pace: (u64, usize, Duration)) {
+const FULL: Shape = Shape::Mesh(Degree::Full, Choice::Active);
+
+/// Three members whose ways are bad say `each` messages each.
+async fn over_a_bad_network(
+    shape: Shape,
+    share: f64,
+    config: udp::Config,
+    each: u64,
+    pace: (u64, usize, Duration),
+) {
     let resend = config.resend;
-    let group = group(Suite::Noise, Shape::Ring, config);
+    let group = group(Suite::Noise, shape, config);
     let (mut builders, mut done) = (Vec::new(), Vec::new());
     for (n, nick) in NICKS.into_iter().take(3).enumerate() {
         let (builder, lossy) = group.member_over(nick, Faults::of(share), 40 + n as u64);
@@ -102,7 +110,7 @@ async fn over_a_bad_network(share: f64, config: udp::Config, each: u64, pace: (u
     let took = began.elapsed();
     let counts = sum(&done);
     println!(
-        "{:.0} % lost, resend {resend}: {said} messages, {heard} deliveries in {:.1} s; datagrams {counts:?}",
+        "{shape:?}, {:.0} % lost, resend {resend}: {said} messages, {heard} deliveries in {:.1} s; datagrams {counts:?}",
         share * 100.0,
         took.as_secs_f64()
     );
@@ -113,21 +121,34 @@ async fn over_a_bad_network(share: f64, config: udp::Config, each: u64, pace: (u
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn ten_thousand_messages_each_over_a_way_that_loses_one_in_twenty() {
+async fn ten_thousand_each(shape: Shape, share: f64) {
     let pace = (50, 100, Duration::from_millis(5));
-    over_a_bad_network(0.05, udp::Config::default(), 10_000, pace).await;
+    over_a_bad_network(shape, share, udp::Config::default(), 10_000, pace).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn ten_thousand_messages_each_over_a_way_that_loses_one_in_five() {
-    let pace = (50, 100, Duration::from_millis(5));
-    over_a_bad_network(0.2, udp::Config::default(), 10_000, pace).await;
+async fn ten_thousand_messages_each_over_a_ring_that_loses_one_in_twenty() {
+    ten_thousand_each(Shape::Ring, 0.05).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ten_thousand_messages_each_over_a_ring_that_loses_one_in_five() {
+    ten_thousand_each(Shape::Ring, 0.2).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ten_thousand_messages_each_over_a_mesh_that_loses_one_in_twenty() {
+    ten_thousand_each(FULL, 0.05).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ten_thousand_messages_each_over_a_mesh_that_loses_one_in_five() {
+    ten_thousand_each(FULL, 0.2).await;
 }
 
 /// The transport gives nothing a second try here: what arrives, delivery has repaired.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn delivery_alone_carries_a_chat_over_a_way_that_loses_one_in_five() {
     let config = udp::Config { resend: 0, ..udp::Config::default() };
-    over_a_bad_network(0.2, config, 300, (1, 100, Duration::from_millis(10))).await;
+    over_a_bad_network(Shape::Ring, 0.2, config, 300, (1, 100, Duration::from_millis(10))).await;
 }

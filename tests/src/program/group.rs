@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::place::Place;
 use super::running::Running;
-use super::{ring, star};
+use super::{check, ring, star};
 
 /// Names of members.
 pub const NICKS: [&str; 8] = ["ana", "ben", "cleo", "dario", "eva", "fatou", "gil", "hana"];
@@ -74,6 +74,16 @@ pub(super) fn told_until(member: &Running, command: &str, name: &str, right: imp
 fn live(answer: &Value) -> usize {
     let members = answer["members"].as_array().unwrap();
     members.iter().filter(|m| m["state"] == "alive" || m["state"] == "suspect").count()
+}
+
+/// The longest time for which any of these heard nobody, and for which any of them heard nothing of one other.
+#[must_use]
+pub fn silence(members: &[&Running], since: Instant, until: Instant) -> (Duration, Duration) {
+    let silences = members.iter().map(|member| {
+        let others: Vec<String> = members.iter().map(|m| m.peer()).filter(|p| *p != member.peer()).collect();
+        member.state(|state| check::silence(state, &others, since, until))
+    });
+    silences.fold((Duration::ZERO, Duration::ZERO), |most, one| (most.0.max(one.0), most.1.max(one.1)))
 }
 
 /// How long after `since`, in milliseconds, for people.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use tertulia_tests::program::group::{self, Shape, ms};
+use tertulia_tests::program::group::{self, Shape, ms, silence};
 use tertulia_tests::program::talk::{Talker, words};
 use tertulia_tests::program::{Place, Running, check};
 
@@ -80,15 +80,6 @@ fn kill(group: &Group, choose: impl Fn(&Value) -> Vec<String>) {
     let detected = *found.iter().max().unwrap() - at;
     let most = STALL + detected.max(settled.saturating_duration_since(at)) + quiet[0].1;
     assert!(quiet[1].1 <= most, "somebody was not heard for {:?}, more than {most:?}", quiet[1].1);
-}
-
-/// The longest time for which any of these heard nobody, and for which any of them heard nothing of one other.
-fn silence(members: &[&Running], since: Instant, until: Instant) -> (Duration, Duration) {
-    let silences = members.iter().map(|member| {
-        let others: Vec<String> = members.iter().map(|m| m.peer()).filter(|p| *p != member.peer()).collect();
-        member.state(|state| check::silence(state, &others, since, until))
-    });
-    silences.fold((Duration::ZERO, Duration::ZERO), |most, one| (most.0.max(one.0), most.1.max(one.1)))
 }
 
 /// All that survivors said reached all of them, and so did all that any of them got from the dead.

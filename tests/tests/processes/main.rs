@@ -10,3 +10,4 @@ mod leaving;
 mod odd_input;
 mod refused;
 mod returns;
+mod services;
