@@ -47,9 +47,9 @@ impl Watch for Crossings {
         }
         let mut seen = self.0.lock().unwrap();
         let what = || format!("{now}: {} of {:?}, {from} to {to}", header.number, header.origin);
-        // What meets it half way is not sent back.
+        // What meets it half way, or comes in at this very moment, is not sent back.
         let came = seen.crossed.get(&(header.origin, header.number, to, from)).copied();
-        if came.is_some_and(|at| now.since(at) >= HOP) {
+        if came.is_some_and(|at| now.since(at) > HOP) {
             seen.back.push(what());
         }
         if seen.crossed.insert((header.origin, header.number, from, to), now).is_some() {
