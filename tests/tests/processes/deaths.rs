@@ -44,7 +44,8 @@ fn kill(group: &Group, choose: impl Fn(&Value) -> Vec<String>) {
         alive[0].until("what victims say", |state| (state.heard(victim) >= BEFORE).then_some(()));
     }
     let control = Instant::now();
-    for (other, before) in alive.iter().zip(talkers.iter().map(|t| t.said() + BEFORE)).skip(1) {
+    let marks: Vec<u64> = talkers.iter().map(|t| t.said() + BEFORE).collect();
+    for (other, before) in alive.iter().zip(marks).skip(1) {
         let origin = other.peer();
         alive[0].until("a talk among all", |state| (state.heard(&origin) >= before).then_some(()));
     }
