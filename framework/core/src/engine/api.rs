@@ -201,12 +201,12 @@ impl Delivered {
         }
     }
 
-    pub(crate) fn of(parcel: &Parcel) -> Self {
+    pub(crate) fn of(parcel: &Parcel, nick: Arc<str>) -> Self {
         let h = &parcel.header;
         Delivered {
             origin: Peer::ME,
             id: h.origin,
-            nick: Arc::from(""),
+            nick,
             incarnation: h.incarnation,
             first_seq: h.first_seq,
             count: h.count,

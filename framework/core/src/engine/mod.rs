@@ -348,24 +348,24 @@ impl Engine {
     fn on_frame(&mut self, link: LinkId, frame: Frame) {
         let Some(from) = self.base.links.peer(link) else { return };
         self.heard_from(from);
-        let body = frame.body.clone();
+        let body = &frame.body;
         let done = match frame.kind {
             FrameKind::Data => self.on_parcel(from, frame, false),
             FrameKind::Repair => self.on_parcel(from, frame, true),
-            FrameKind::Announce => self.on_announce(from, &body),
-            FrameKind::Pull => self.on_pull(from, &body),
-            FrameKind::PullEnd => self.on_pull_end(from, &body),
-            FrameKind::Sync => sync::on_sync(&mut self.base, &mut self.roster, from, &body).map(|heard| {
+            FrameKind::Announce => self.on_announce(from, body),
+            FrameKind::Pull => self.on_pull(from, body),
+            FrameKind::PullEnd => self.on_pull_end(from, body),
+            FrameKind::Sync => sync::on_sync(&mut self.base, &mut self.roster, from, body).map(|heard| {
                 self.neighbours_changed = true;
                 self.settle_news();
                 for (member, stream) in heard.progress {
                     self.on_progress(member, stream);
                 }
             }),
-            FrameKind::SyncAck => sync::on_ack(&mut self.base, from, &body),
-            FrameKind::Probe => self.on_probe(from, &body),
+            FrameKind::SyncAck => sync::on_ack(&mut self.base, from, body),
+            FrameKind::Probe => self.on_probe(from, body),
             FrameKind::Topology => {
-                self.ask(crate::topology::Input::Frame { from, body: &body });
+                self.ask(crate::topology::Input::Frame { from, body });
                 Ok(())
             }
             FrameKind::Bye => {

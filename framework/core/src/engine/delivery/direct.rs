@@ -295,9 +295,8 @@ impl Engine {
         let Some(input) = self.delivery.direct.incoming.get_mut(&origin) else { return };
         while let Some((parcel, plain)) = input.ahead.remove(&(input.top + 1)) {
             input.top += 1;
-            let mut delivered = Delivered::of(&parcel);
+            let mut delivered = Delivered::of(&parcel, nick.clone());
             (delivered.origin, delivered.direct, delivered.body) = (origin, true, plain);
-            delivered.nick = nick.clone();
             self.base.stats.delivered += u64::from(parcel.header.count);
             self.base.out.push(Output::Deliver(delivered));
         }

@@ -140,9 +140,8 @@ impl Engine {
                 self.hand_over(id, header.number, Output::Event(gap));
             }
             if id.0 != Peer::ME {
-                let mut delivered = Delivered::of(&kept.parcel);
+                let mut delivered = Delivered::of(&kept.parcel, self.base.nick_of(id.0));
                 (delivered.origin, delivered.history, delivered.hops) = (id.0, history, kept.hops);
-                delivered.nick = self.base.nick_of(id.0);
                 self.base.stats.delivered += u64::from(header.count);
                 self.hand_over(id, header.number, Output::Deliver(delivered));
             }

@@ -13,6 +13,7 @@ use bytes::Bytes;
 use super::super::Engine;
 use super::super::roster::{Cell, Forged};
 use super::StreamId;
+use super::stream::Stream;
 use crate::frame::{FrameKind, Lane};
 use crate::id::{Incarnation, Peer};
 use crate::peers::State;
@@ -35,13 +36,13 @@ impl Engine {
         if !self.base.config.delivery.repair {
             return;
         }
-        let (now, wait) = (self.base.now, self.pull_wait());
-        let Some(stream) = self.delivery.stream_mut(id) else { return };
-        if stream.is_missing()
-            && self.delivery.searching.insert(id)
-            && let Some(stream) = self.delivery.stream_mut(id)
-        {
-            stream.search.at = Some(now + wait);
+        let missing = self.delivery.stream(id).is_some_and(Stream::is_missing);
+        if !missing || !self.delivery.searching.insert(id) {
+            return;
+        }
+        let at = self.base.now + self.pull_wait();
+        if let Some(stream) = self.delivery.stream_mut(id) {
+            stream.search.at = Some(at);
             stream.search.asked = None;
         }
     }
