@@ -37,8 +37,9 @@ impl Mesh {
             (Novelty::New, Some(from)) => self.trees.came(origin, from),
             (Novelty::New, None) => {}
         }
+        let is_lazy = self.trees.is_lazy(origin);
         for peer in self.ways() {
-            if self.trees.is_lazy(origin, peer) {
+            if is_lazy(peer) {
                 cx.out.lazy(peer);
             } else {
                 cx.out.eager(peer);

@@ -30,9 +30,10 @@ struct Tree {
 pub(super) struct Trees(BTreeMap<Peer, Tree>);
 
 impl Trees {
-    /// True when a neighbour only gets announcements of an origin's parcels.
-    pub(super) fn is_lazy(&self, origin: Peer, to: Peer) -> bool {
-        self.0.get(&origin).is_some_and(|tree| tree.lazy.contains(&to))
+    /// Which neighbours only get announcements of an origin's parcels.
+    pub(super) fn is_lazy(&self, origin: Peer) -> impl Fn(Peer) -> bool {
+        let tree = self.0.get(&origin);
+        move |to| tree.is_some_and(|tree| tree.lazy.contains(&to))
     }
 
     fn tree(&mut self, origin: Peer) -> Option<&mut Tree> {

@@ -73,10 +73,10 @@ fn who_pulls_gets_payloads_and_a_new_link_carries_them() {
     let mut trees = Trees::default();
     for peer in [a, b] {
         trees.prune(origin, peer);
-        assert!(trees.is_lazy(origin, peer));
+        assert!(trees.is_lazy(origin)(peer));
     }
     trees.graft(origin, a);
-    assert!(!trees.is_lazy(origin, a) && trees.is_lazy(origin, b));
+    assert!(!trees.is_lazy(origin)(a) && trees.is_lazy(origin)(b));
     trees.link_up(b);
-    assert!(!trees.is_lazy(origin, b));
+    assert!(!trees.is_lazy(origin)(b));
 }
