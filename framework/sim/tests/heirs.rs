@@ -42,6 +42,7 @@ fn succession(seed: u64) -> Result<(Duration, u64), String> {
     let network = Network { latency, ..Network::default() };
     let make = move |_| Group::Star(routing).make(0);
     let mut sim = Sim::new(SimConfig { seed, network, ..SimConfig::default() }, &make);
+    if std::env::var("PR").is_ok() { sim.set_watch(Some(Box::new(Pr))); }
     sim.found();
     for n in 0..newcomers {
         sim.join(&[dice.below(n as usize + 1) as u32]);
@@ -78,3 +79,17 @@ fn whoever_is_left_has_a_leader() {
     println!("{} groups, a leader after {longest:?} at most", all.len());
     assert!(failed.is_empty(), "{} of {}: {failed:#?}", failed.len(), all.len());
 }
+struct Pr;
+impl tertulia_sim::tap::Watch for Pr {
+    fn event(&mut self, at: tertulia_core::time::Instant, node: u32, e: &tertulia_core::engine::api::Event) {
+        println!("{at} n{node} {e:?}");
+    }
+    fn sent(&mut self, now: tertulia_core::time::Instant, from: u32, to: u32, _: tertulia_core::frame::Lane, frame: &tertulia_core::frame::Frame) {
+        if frame.kind == tertulia_core::frame::FrameKind::Topology {
+            println!("{now} n{from} -> n{to} {:?}", tertulia_topologies::leader_star::messages::Msg::decode(&frame.body));
+        }
+    }
+    fn fault(&mut self, now: tertulia_core::time::Instant, kind: &'static str, node: Option<u32>) { println!("{now} FAULT {kind} {node:?}"); }
+}
+#[test]
+fn one() { println!("{:?}", succession(264)); }

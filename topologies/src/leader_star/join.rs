@@ -13,7 +13,7 @@ use tertulia_core::peers::{Addr, PeerTable};
 use tertulia_core::time::Instant;
 use tertulia_core::topology::Ctx;
 
-use super::messages::Msg;
+use super::messages::{LATELY_MAX, Msg};
 use super::state::{Phase, Star, send};
 
 /// The first wait before a `JOIN` is sent again; it doubles this often.
@@ -22,7 +22,7 @@ const RETRY: (Duration, u32) = (Duration::from_millis(200), 2);
 const PATIENCE: Duration = Duration::from_secs(4);
 /// Newcomers remembered at most, and for how long: those that wait, and those whose nick is reserved.
 const ADMISSIONS_MAX: usize = 64;
-const REMEMBER: Duration = Duration::from_secs(10);
+pub(super) const REMEMBER: Duration = Duration::from_secs(10);
 
 /// A request under way.
 #[derive(Clone, Debug)]
@@ -57,7 +57,10 @@ struct Admission {
     claimed_at: u64,
     since: Instant,
     last: Instant,
+    /// The nick is kept for it.
     accepted: bool,
+    /// The request to be answered once it has its vote.
+    waits: Option<u64>,
 }
 
 /// Newcomers that asked this member lately.
@@ -116,7 +119,8 @@ impl Star {
         if self.admissions.0.len() >= ADMISSIONS_MAX && !self.admissions.0.contains_key(&newcomer) {
             return; // It asks again.
         }
-        let fresh = Admission { nick: nick.clone(), claimed_at, since: now, last: now, accepted: false };
+        let fresh =
+            Admission { nick: nick.clone(), claimed_at, since: now, last: now, accepted: false, waits: None };
         let admission = self.admissions.0.entry(newcomer).or_insert(fresh);
         admission.last = now;
         if admission.nick != *nick {
@@ -124,7 +128,7 @@ impl Star {
         }
         let waited = now.since(admission.since) >= PATIENCE;
         if self.leads() || waited {
-            self.decide(cx, from, nonce, nick);
+            self.decide(cx, from, nonce, nick, waited);
         } else if let Some(leader) = self.leader() {
             let addrs: Vec<Addr> =
                 cx.peers.find(&leader).map_or_else(Vec::new, |p| cx.peers.get(p).addrs.clone());
@@ -132,8 +136,8 @@ impl Star {
         }
     }
 
-    /// Lets a newcomer in, unless another holds its nick or asked for it first.
-    fn decide(&mut self, cx: &mut Ctx<'_>, from: Peer, nonce: u64, nick: &str) {
+    /// Lets a newcomer in, at once or as soon as it has its vote, unless another holds its nick or asked for it first.
+    fn decide(&mut self, cx: &mut Ctx<'_>, from: Peer, nonce: u64, nick: &str, at_once: bool) {
         let newcomer = cx.peers.id(from);
         let held = cx.peers.live().find(|(_, e)| &*e.nick == nick && e.id != newcomer).map(|(_, e)| e.id);
         let claim = self.admissions.0.get(&newcomer).map_or(u64::MAX, |a| a.claimed_at);
@@ -144,9 +148,38 @@ impl Star {
             Some(holder) => send(cx, from, &Msg::Refused { nonce, holder }),
             None => {
                 if let Some(admission) = self.admissions.0.get_mut(&newcomer) {
-                    admission.accepted = true;
+                    (admission.accepted, admission.waits) = (true, Some(nonce).filter(|_| !at_once));
                 }
-                send(cx, from, &Msg::Accepted { nonce });
+                if at_once {
+                    send(cx, from, &Msg::Accepted { nonce, lately: Vec::new() });
+                } else {
+                    self.count_members(cx);
+                }
+            }
+        }
+    }
+
+    /// Those that are to have a vote before they are let in.
+    pub(super) fn guests(&self, now: Instant) -> impl Iterator<Item = (&PeerId, Instant)> {
+        let until = |(id, a): (_, &Admission)| a.accepted.then_some((id, a.last + REMEMBER));
+        self.admissions.0.iter().filter_map(until).filter(move |(_, until)| *until > now)
+    }
+
+    /// Tells newcomers that have their vote that they are in. So of those that are in, a majority elects the next leader
+    /// whenever this one goes.
+    pub(super) fn let_in(&mut self, cx: &mut Ctx<'_>) {
+        let Some(election) = self.election.as_ref().filter(|e| e.is_leader()) else { return };
+        let in_now = |(id, a): &(&PeerId, &Admission)| a.waits.is_some() && (election.has_vote(id) || election.is_full());
+        let ready: Vec<PeerId> = self.admissions.0.iter().filter(in_now).map(|(id, _)| *id).collect();
+        for id in ready {
+            let others = self.guests(cx.now).filter(|(other, _)| **other != id);
+            let lately = others.filter_map(|(other, _)| {
+                Some((*other, cx.peers.get(cx.peers.find(other)?).addrs.clone()))
+            });
+            let lately = lately.take(LATELY_MAX).collect();
+            let waits = self.admissions.0.get_mut(&id).and_then(|a| a.waits.take());
+            if let (Some(nonce), Some(peer)) = (waits, cx.peers.find(&id)) {
+                send(cx, peer, &Msg::Accepted { nonce, lately });
             }
         }
     }
@@ -167,8 +200,21 @@ impl Star {
     }
 
     /// Let in: a member from now on. Whoever let it in stays linked until the leader is.
-    pub(super) fn on_accepted(&mut self, cx: &mut Ctx<'_>, from: Peer, nonce: u64) {
+    pub(super) fn on_accepted(
+        &mut self,
+        cx: &mut Ctx<'_>,
+        from: Peer,
+        nonce: u64,
+        lately: Vec<(PeerId, Vec<Addr>)>,
+    ) {
         if matches!(&self.phase, Phase::Joining(j) if j.nonce == nonce) {
+            for (id, addrs) in lately {
+                if cx.peers.find(&id).is_none() && !addrs.is_empty() {
+                    cx.out.learn(id, addrs);
+                    // The engine knows it after this call; look then.
+                    self.look_at(cx.now);
+                }
+            }
             self.anchor = Some(from);
             self.become_member(cx);
             self.settle(cx);

@@ -96,6 +96,7 @@ impl Topology for Star {
         }
         if self.look.is_some_and(|at| at <= cx.now) {
             self.look = None;
+            self.count_members(cx);
             self.settle(cx);
         }
         self.part_when_led(cx);
@@ -147,7 +148,7 @@ impl Star {
             }
             Msg::Join { nonce, nick, claimed_at } => self.on_join(cx, from, nonce, &nick, claimed_at),
             Msg::Redirect { nonce, leader, addrs } => self.on_redirect(cx, nonce, leader, addrs),
-            Msg::Accepted { nonce } => self.on_accepted(cx, from, nonce),
+            Msg::Accepted { nonce, lately } => self.on_accepted(cx, from, nonce, lately),
             Msg::Refused { nonce, holder } => self.on_refused(cx, nonce, holder),
             Msg::OrderAsk { ballot, next } => self.on_order_ask(cx, from, ballot, next),
             Msg::OrderBase { ballot, next, steps } => self.on_order_base(cx, from, ballot, next, steps),
