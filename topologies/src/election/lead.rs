@@ -204,7 +204,8 @@ impl Election {
     pub(super) fn hand_over(&mut self, io: &mut Io<'_>) {
         let Role::Leader(leading) = &self.role else { return };
         let others = self.electors().into_iter().filter(|m| *m != self.me);
-        let ready = others.filter_map(|m| leading.followers.get(&m).and_then(|f| Some((f.has, f.reached?, m))));
+        let ready =
+            others.filter_map(|m| leading.followers.get(&m).and_then(|f| Some((f.has, f.reached?, m))));
         if let Some((_, _, heir)) = ready.max() {
             io.out.push(Effect::Send(heir, Message::Resign { ballot: self.kept.ballot }));
         }

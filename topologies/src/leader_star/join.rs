@@ -13,7 +13,7 @@ use tertulia_core::peers::{Addr, PeerTable};
 use tertulia_core::time::Instant;
 use tertulia_core::topology::Ctx;
 
-use super::messages::{LATELY_MAX, Msg};
+use super::messages::Msg;
 use super::state::{Phase, Star, send};
 
 /// The first wait before a `JOIN` is sent again; it doubles this often.
@@ -151,7 +151,7 @@ impl Star {
                     (admission.accepted, admission.waits) = (true, Some(nonce).filter(|_| !at_once));
                 }
                 if at_once {
-                    send(cx, from, &Msg::Accepted { nonce, lately: Vec::new() });
+                    send(cx, from, &Msg::Accepted { nonce });
                 } else {
                     self.count_members(cx);
                 }
@@ -169,17 +169,12 @@ impl Star {
     /// whenever this one goes.
     pub(super) fn let_in(&mut self, cx: &mut Ctx<'_>) {
         let Some(election) = self.election.as_ref().filter(|e| e.is_leader()) else { return };
-        let in_now = |(id, a): &(&PeerId, &Admission)| a.waits.is_some() && (election.has_vote(id) || election.is_full());
-        let ready: Vec<PeerId> = self.admissions.0.iter().filter(in_now).map(|(id, _)| *id).collect();
-        for id in ready {
-            let others = self.guests(cx.now).filter(|(other, _)| **other != id);
-            let lately = others.filter_map(|(other, _)| {
-                Some((*other, cx.peers.get(cx.peers.find(other)?).addrs.clone()))
-            });
-            let lately = lately.take(LATELY_MAX).collect();
-            let waits = self.admissions.0.get_mut(&id).and_then(|a| a.waits.take());
-            if let (Some(nonce), Some(peer)) = (waits, cx.peers.find(&id)) {
-                send(cx, peer, &Msg::Accepted { nonce, lately });
+        for (id, admission) in self.admissions.0.iter_mut().filter(|(_, a)| a.waits.is_some()) {
+            if (election.has_vote(id) || election.is_full())
+                && let Some(peer) = cx.peers.find(id)
+                && let Some(nonce) = admission.waits.take()
+            {
+                send(cx, peer, &Msg::Accepted { nonce });
             }
         }
     }
@@ -200,21 +195,8 @@ impl Star {
     }
 
     /// Let in: a member from now on. Whoever let it in stays linked until the leader is.
-    pub(super) fn on_accepted(
-        &mut self,
-        cx: &mut Ctx<'_>,
-        from: Peer,
-        nonce: u64,
-        lately: Vec<(PeerId, Vec<Addr>)>,
-    ) {
+    pub(super) fn on_accepted(&mut self, cx: &mut Ctx<'_>, from: Peer, nonce: u64) {
         if matches!(&self.phase, Phase::Joining(j) if j.nonce == nonce) {
-            for (id, addrs) in lately {
-                if cx.peers.find(&id).is_none() && !addrs.is_empty() {
-                    cx.out.learn(id, addrs);
-                    // The engine knows it after this call; look then.
-                    self.look_at(cx.now);
-                }
-            }
             self.anchor = Some(from);
             self.become_member(cx);
             self.settle(cx);

@@ -7,7 +7,6 @@ use core::time::Duration;
 use std::collections::BTreeSet;
 
 use tertulia_core::id::Peer;
-use tertulia_core::peers::{PeerTable, State};
 use tertulia_core::topology::Ctx;
 
 use super::config::Routing;
@@ -43,17 +42,10 @@ impl Star {
             needed.insert(leader);
         } else {
             needed.extend(cx.peers.live().map(|(peer, _)| peer));
-            needed.extend(self.electors(cx.peers));
             needed.extend(self.anchor);
         }
         needed.remove(&Peer::ME);
         needed
-    }
-
-    /// Those with a vote of whom the roster has not told yet.
-    fn electors(&self, peers: &PeerTable) -> impl Iterator<Item = Peer> {
-        let list = self.election.iter().flat_map(|e| &e.roll().members);
-        list.filter_map(|id| peers.find(id)).filter(|p| peers.get(*p).state == State::Unknown)
     }
 
     /// Lets go of links not needed: of those that are gone at once, of the living after a while.

@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | `JOIN` | newcomer → any member | let me in under this nick |
 //! | `REDIRECT` | member → newcomer | ask the leader, who is there |
-//! | `ACCEPTED` | leader → newcomer | you are in, and so are these |
+//! | `ACCEPTED` | leader → newcomer | you are in |
 //! | `REFUSED` | leader → newcomer | the nick is taken |
 //! | `ORDER` | leader → follower | these parcels come next (in a star) |
 //! | `ORDER_ASK` | follower → leader | from here on I have missed it |
@@ -25,9 +25,6 @@ use crate::election::Message;
 
 /// The version of the encoding; others are not understood.
 const VERSION: u8 = 1;
-
-/// Members that an `ACCEPTED` names at most.
-pub(super) const LATELY_MAX: usize = 32;
 
 /// A stream, and up to where it goes.
 pub type Step = (PeerId, Incarnation, u64);
@@ -59,8 +56,6 @@ pub enum Msg {
     Accepted {
         /// Of the `JOIN`.
         nonce: u64,
-        /// Others that were let in a moment ago, and where they can be dialled: not all have heard of them.
-        lately: Vec<(PeerId, Vec<Addr>)>,
     },
     /// These come next.
     Order {
@@ -123,12 +118,15 @@ impl Msg {
                 w.u8(16).u64(*nonce).text(nick).u64(*claimed_at);
             }
             Msg::Redirect { nonce, leader, addrs } => {
-                put_addrs(w.u8(17).u64(*nonce).raw(&leader.0), addrs);
+                w.u8(17).u64(*nonce).raw(&leader.0);
+                let fitting = || addrs.iter().filter(|a| a.len() <= ADDR_MAX).take(ADDRS_MAX);
+                w.varint(fitting().count() as u64);
+                fitting().for_each(|addr| {
+                    w.text(addr);
+                });
             }
-            Msg::Accepted { nonce, lately } => {
-                let n = lately.len().min(LATELY_MAX);
-                w.u8(18).u64(*nonce).varint(n as u64);
-                lately[..n].iter().for_each(|(id, addrs)| put_addrs(w.raw(&id.0), addrs));
+            Msg::Accepted { nonce } => {
+                w.u8(18).u64(*nonce);
             }
             Msg::Refused { nonce, holder } => {
                 w.u8(19).u64(*nonce).raw(&holder.0);
@@ -169,12 +167,13 @@ impl Msg {
                 }
                 Msg::Join { nonce, nick: Arc::from(nick), claimed_at: r.u64()? }
             }
-            17 => Msg::Redirect { nonce, leader: r.peer_id()?, addrs: get_addrs(r)? },
-            18 => {
-                let n = r.count("members", LATELY_MAX, 33)?;
-                let lately = (0..n).map(|_| Ok((r.peer_id()?, get_addrs(r)?)));
-                Msg::Accepted { nonce, lately: lately.collect::<Result<_, WireError>>()? }
+            17 => {
+                let leader = r.peer_id()?;
+                let n = r.count("addresses", ADDRS_MAX, 1)?;
+                let addrs = (0..n).map(|_| r.text("address", ADDR_MAX).map(Arc::from));
+                Msg::Redirect { nonce, leader, addrs: addrs.collect::<Result<_, _>>()? }
             }
+            18 => Msg::Accepted { nonce },
             19 => Msg::Refused { nonce, holder: r.peer_id()? },
             20 => Msg::Order { first: place(nonce)?, ballot: Ballot::read(r)?, steps: get_steps(r)? },
             21 => Msg::OrderAsk { next: place(nonce)?, ballot: Ballot::read(r)? },
@@ -187,19 +186,6 @@ impl Msg {
 /// A step's number: no order comes so far.
 fn place(number: u64) -> Result<u64, WireError> {
     if number > u64::MAX / 2 { Err(WireError::Range("place")) } else { Ok(number) }
-}
-
-fn put_addrs(w: &mut Writer, addrs: &[Addr]) {
-    let fitting = || addrs.iter().filter(|a| a.len() <= ADDR_MAX).take(ADDRS_MAX);
-    w.varint(fitting().count() as u64);
-    fitting().for_each(|addr| {
-        w.text(addr);
-    });
-}
-
-fn get_addrs(r: &mut Reader<'_>) -> Result<Vec<Addr>, WireError> {
-    let n = r.count("addresses", ADDRS_MAX, 1)?;
-    (0..n).map(|_| r.text("address", ADDR_MAX).map(Arc::from)).collect()
 }
 
 fn put_steps(w: &mut Writer, ballot: &Ballot, steps: &[Step]) {

@@ -148,7 +148,7 @@ impl Star {
             }
             Msg::Join { nonce, nick, claimed_at } => self.on_join(cx, from, nonce, &nick, claimed_at),
             Msg::Redirect { nonce, leader, addrs } => self.on_redirect(cx, nonce, leader, addrs),
-            Msg::Accepted { nonce, lately } => self.on_accepted(cx, from, nonce, lately),
+            Msg::Accepted { nonce } => self.on_accepted(cx, from, nonce),
             Msg::Refused { nonce, holder } => self.on_refused(cx, nonce, holder),
             Msg::OrderAsk { ballot, next } => self.on_order_ask(cx, from, ballot, next),
             Msg::OrderBase { ballot, next, steps } => self.on_order_base(cx, from, ballot, next, steps),

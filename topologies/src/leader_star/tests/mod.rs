@@ -17,7 +17,7 @@ fn samples() -> Vec<Msg> {
     vec![
         Msg::Join { nonce: 7, nick, claimed_at: u64::MAX },
         Msg::Redirect { nonce: 8, leader: PeerId([1; 32]), addrs },
-        Msg::Accepted { nonce: 9, lately: vec![(PeerId([4; 32]), vec![Arc::from("tcp://127.0.0.1:4001")])] },
+        Msg::Accepted { nonce: 9 },
         Msg::Refused { nonce: 10, holder: PeerId([2; 32]) },
         Msg::Election(Message::Resign { ballot }),
         Msg::Order { ballot, first: 3, steps: vec![(PeerId([3; 32]), Incarnation(4), 5)] },
