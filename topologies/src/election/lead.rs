@@ -203,7 +203,7 @@ impl Election {
     /// The leader goes: of the followers with the latest list, the one that answered last stands in its place.
     pub(super) fn hand_over(&mut self, io: &mut Io<'_>) {
         let Role::Leader(leading) = &self.role else { return };
-        let others = self.electors().into_iter().filter(|m| *m != self.me);
+        let others = self.agreed().into_iter().filter(|m| *m != self.me);
         let ready =
             others.filter_map(|m| leading.followers.get(&m).and_then(|f| Some((f.has, f.reached?, m))));
         if let Some((_, _, heir)) = ready.max() {

@@ -248,7 +248,9 @@ fn a_leader_that_goes_has_an_heir_while_the_list_changes() {
     leader.found(&mut io);
     leader.set_members(&mut io, BTreeSet::from([id(2), id(3)]), BTreeSet::new());
     let seen = leader.ballot();
-    for (number, who) in [(1, 2), (2, 2), (1, 3)] {
+    // The third answers last, and is on no list that it holds.
+    for (at, number, who) in [(1, 1, 2), (2, 2, 2), (3, 2, 3)] {
+        io.now = Instant::from_millis(at);
         let tag = leader.roll().tag;
         leader.on_message(&mut io, id(who), Message::Ack { number, seen, tag });
     }
