@@ -22,7 +22,6 @@ pub mod seeds;
 pub mod service;
 
 use std::fmt;
-use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
