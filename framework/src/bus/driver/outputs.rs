@@ -1,6 +1,5 @@
 //! What the engine wants done.
 
-
 use tertulia_core::engine::api::{Delivered, Event, Input, Output};
 use tertulia_core::id::PeerId;
 
