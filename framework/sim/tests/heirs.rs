@@ -78,7 +78,7 @@ fn succession(seed: u64) -> Fate {
             "seed {seed}: {newcomers} every {pause:?}, {routing:?}, {end:?} after {after:?}: {what}"
         ))
     };
-    if !sim.run_while(Duration::from_millis(1), Duration::from_secs(30), |sim| sim.all_ready()) {
+    if !sim.run_while(Duration::from_millis(1), Duration::from_secs(30), Sim::all_ready) {
         return broken("not all are members");
     }
     sim.run_for(after);
