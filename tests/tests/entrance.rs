@@ -2,12 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "the helpers of a test may fail it")]
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use tertulia::discovery::Leading;
 use tertulia::discovery::service::News;
-use tertulia::link::Locator;
 use tertulia_core::engine::api::Event;
 use tertulia_core::id::PeerId;
 use tertulia_tests::group::{Group, Member, Shape, Suite, acquainted, start};
@@ -15,6 +13,7 @@ use tertulia_tests::services::Services;
 use tertulia_tests::wait::{event, soon};
 use tertulia_topologies::leader_star::Routing;
 use tokio::runtime::Runtime;
+use tokio::sync::watch;
 
 /// Longer than any test: what happens does not happen because of updates.
 const NEVER: Duration = Duration::from_secs(3600);
@@ -73,8 +72,8 @@ async fn newcomers_are_sent_to_the_leader_whoever_that_is() {
     // Somebody who was elected by nobody moves nothing.
     let stranger = proxies.stranger();
     let proof = tertulia_core::ballot::Certificate::default().encode();
-    let members: Arc<dyn Fn() -> Vec<(PeerId, Vec<Locator>)> + Send + Sync> = Arc::new(Vec::new);
-    stranger.leads(Some(Leading { proof, members }));
+    let (_told, electors) = watch::channel(Vec::new());
+    stranger.leads(Some(Leading { proof, electors }));
 
     // The leader dies without a word: the next one moves both, without anybody's help.
     let (runtime, dead) = all.remove(at);

@@ -5,7 +5,7 @@
 use std::net::TcpListener;
 
 use tertulia_tests::program::group::whole;
-use tertulia_tests::program::{Chat, Event, Place, Running};
+use tertulia_tests::program::{Chat, Event, Place, Running, star};
 
 struct Town {
     place: Place,
@@ -18,17 +18,31 @@ impl Town {
         Town { place: Place::new(), proxy: free.local_addr().unwrap().to_string() }
     }
 
-    fn run(&self, name: &str, args: &[&str]) -> Chat {
-        let proxies = format!("discovery.proxies=[{:?}]", self.proxy);
-        self.place.program("leader-chat", name, args).set(&proxies).set("discovery.expire=1h")
+    fn proxies(&self) -> String {
+        format!("discovery.proxies=[{:?}]", self.proxy)
     }
 
+    fn run(&self, name: &str, args: &[&str]) -> Chat {
+        self.place.program("leader-chat", name, args).set(&self.proxies()).set("discovery.expire=1h")
+    }
+
+    /// The proxy, which keeps what it knows where it kept it before.
     fn proxy(&self) -> Running {
-        self.run("proxy", &["proxy"]).start()
+        let proxy = self.run("proxy", &["proxy"]).start();
+        assert_eq!(proxy.named("ready")["service"], "proxy");
+        proxy
     }
 
     fn member(&self, nick: &str) -> Running {
         self.run(nick, &["--nick", nick]).arg("--data-dir").arg(self.place.data(nick)).start()
+    }
+
+    /// What `tertulia ticket` says of this group on standard error.
+    fn ticket(&self) -> String {
+        let output = self.place.run("tertulia", &["ticket", "leader", "--set", &self.proxies()], &[]);
+        assert_eq!(output.status, 0, "{}", output.stderr);
+        assert!(output.stdout.starts_with("tertulia1:"), "{}", output.stdout);
+        output.stderr
     }
 }
 
@@ -39,17 +53,30 @@ fn hears(member: &Running, text: &str) {
     });
 }
 
+/// Waits until the proxy sends newcomers to this member.
+fn registers(proxy: &Running, leader: &Running) {
+    proxy.about(0, &["registered"], &leader.peer());
+}
+
+/// Whom all of these follow, and the others.
+fn led<'a>(members: &[&'a Running]) -> (&'a Running, Vec<&'a Running>) {
+    star::agreed(members);
+    let leader = members[0].ask("/topology", "topology")["leader"].as_str().unwrap().to_owned();
+    let (leaders, others): (Vec<_>, Vec<_>) = members.iter().partition(|m| m.peer() == leader);
+    (leaders[0], others)
+}
+
 #[test]
 fn members_come_in_through_the_proxy_and_go_on_without_it() {
     let town = Town::new();
     let proxy = town.proxy();
-    assert_eq!(proxy.named("ready")["service"], "proxy");
     let ana = town.member("ana");
-    let known = proxy.named("registered");
-    assert_eq!(known["peer"], *ana.peer());
+    registers(&proxy, &ana);
     let ben = town.member("ben");
     let eva = town.member("eva");
     whole(&[&ana, &ben, &eva]);
+    let notes = town.ticket();
+    assert!(notes.contains("all addresses are of this machine"), "{notes}");
 
     let ida = town.member("ida");
     whole(&[&ana, &ben, &eva, &ida]);
@@ -64,4 +91,77 @@ fn members_come_in_through_the_proxy_and_go_on_without_it() {
     whole(&[&ana, &ben, &eva, &ida]);
     eva.say("back again");
     hears(&ben, "back again");
+    let notes = town.ticket();
+    assert!(notes.contains("the ticket goes without what it knows"), "{notes}");
+}
+
+/// The leader dies as soon as the last one is in, and the next one leaves as soon as another one is: both times an heir is
+/// elected, the proxy knows it, and newcomers come in.
+#[test]
+fn the_heir_of_a_leader_registers_and_newcomers_come_in() {
+    let town = Town::new();
+    let proxy = town.proxy();
+    let ana = town.member("ana");
+    registers(&proxy, &ana);
+    let ben = town.member("ben");
+    let eva = town.member("eva");
+    whole(&[&ana, &ben, &eva]);
+    ana.kill();
+    let (heir, others) = led(&[&ben, &eva]);
+    registers(&proxy, heir);
+
+    let ida = town.member("ida");
+    whole(&[heir, others[0], &ida]);
+    heir.say("$exit");
+    assert_eq!(heir.exit(), 0);
+    let (last, _) = led(&[others[0], &ida]);
+    registers(&proxy, last);
+    let uma = town.member("uma");
+    whole(&[others[0], &ida, &uma]);
+    uma.say("who leads?");
+    hears(&ida, "who leads?");
+}
+
+/// What the proxy was told it knows after a death of its own, at once: nobody founds a second group.
+#[test]
+fn a_proxy_that_was_killed_knows_the_group() {
+    let town = Town::new();
+    let proxy = town.proxy();
+    let ana = town.member("ana");
+    registers(&proxy, &ana);
+    proxy.kill();
+    let proxy = town.proxy();
+    let ben = town.member("ben");
+    whole(&[&ana, &ben]);
+    let eva = town.member("eva");
+    whole(&[&ana, &ben, &eva]);
+
+    // Its leader changes while it is away.
+    proxy.kill();
+    ana.kill();
+    let (heir, others) = led(&[&ben, &eva]);
+    let proxy = town.proxy();
+    let ida = town.member("ida");
+    whole(&[heir, others[0], &ida]);
+    registers(&proxy, heir);
+}
+
+/// A member that knows the others comes back though every service is down, be it the one that led.
+#[test]
+fn members_come_back_with_every_service_down() {
+    let town = Town::new();
+    let proxy = town.proxy();
+    let ana = town.member("ana");
+    registers(&proxy, &ana);
+    let ben = town.member("ben");
+    let eva = town.member("eva");
+    whole(&[&ana, &ben, &eva]);
+    proxy.kill();
+    ana.kill();
+    led(&[&ben, &eva]);
+    let ana = town.member("ana");
+    whole(&[&ana, &ben, &eva]);
+    led(&[&ana, &ben, &eva]);
+    ana.say("here I am");
+    hears(&eva, "here I am");
 }

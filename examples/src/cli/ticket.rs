@@ -1,11 +1,17 @@
 //! `tertulia ticket`: a private profile as one line, with addresses of members.
 
+use std::sync::Arc;
+
 use clap::Args;
-use tertulia::link::Locator;
+use tertulia::crypto::Identity;
+use tertulia::discovery::DiscoveryError;
+use tertulia::discovery::service::Access;
+use tertulia::link::{HandshakeParams, Locator, admit_epoch};
 use tertulia::profile::ticket::{ADDRESSES_MAX, Ticket};
 use tertulia::profile::{Profile, address};
 use tertulia::registry::Registry;
 use tertulia::store::{DataDir, FileStore, book, data_home};
+use tertulia_core::id::Incarnation;
 
 use super::{Failure, SourceOptions};
 
@@ -33,8 +39,8 @@ pub struct Invitation {
 }
 
 impl TicketOptions {
-    /// Makes the ticket. Without `--join` it carries the addresses that the profile lists, those of members that run
-    /// on this machine now, and those of the address book, the ones that others can reach first.
+    /// Makes the ticket. Without `--join` it carries the addresses that the profile lists, those of members that
+    /// discovery knows of now, and those of the address book, the ones that others can reach first.
     ///
     /// # Errors
     /// What makes the profile unusable, with status 2.
@@ -45,11 +51,17 @@ impl TicketOptions {
         }
         let profile = Profile::load(&sources)?;
         registry.check(&profile)?;
-        let mut addresses = if self.join.is_empty() { known(&profile, registry).await? } else { Vec::new() };
+        let (mut addresses, mut notes) = (Vec::new(), Vec::new());
+        if self.join.is_empty() {
+            match live(&profile, registry).await? {
+                Ok(live) => addresses = live,
+                Err(down) => notes.push(format!("{down}: the ticket goes without what it knows")),
+            }
+            addresses.extend(remembered(&profile));
+        }
         addresses.splice(0..0, profile.node.join.iter().cloned());
         let addresses = choose(addresses, &profile.transport.kind);
 
-        let mut notes = Vec::new();
         if addresses.is_empty() {
             notes.push("no member's address is known: whoever uses this ticket needs --join as well".into());
         } else if addresses.iter().all(|a| address::is_local(a, &profile.transport.kind)) {
@@ -67,12 +79,33 @@ impl TicketOptions {
     }
 }
 
-/// Addresses of members that run here or were met before.
-async fn known(profile: &Profile, registry: &Registry) -> Result<Vec<String>, Failure> {
-    let discovery = registry.build_discovery(profile, profile.group_key()?.id())?;
-    // A service that is down knows nobody: the ticket is none the worse for it.
-    let live = discovery.lookup().await.unwrap_or_default();
-    let mut addresses: Vec<String> = live.iter().map(Locator::to_string).collect();
+/// Addresses of members that discovery knows of. Services are asked by nobody in particular, with the group's secret.
+async fn live(
+    profile: &Profile,
+    registry: &Registry,
+) -> Result<Result<Vec<String>, DiscoveryError>, Failure> {
+    let group = Arc::new(profile.group_key()?);
+    let discovery = registry.build_discovery(profile, group.id())?;
+    if !discovery.services().is_empty() {
+        let identity = Identity::generate().map_err(|e| Failure::new(format!("ticket: {e}; try again")))?;
+        let params = HandshakeParams {
+            identity: Arc::new(identity),
+            group,
+            incarnation: Incarnation(1),
+            epoch: 0,
+            admit: admit_epoch(0),
+        };
+        let (transport, crypto) =
+            (registry.transport.build(profile, &())?, registry.crypto.build(profile, &())?);
+        discovery.attach(Access::new(transport, crypto, params));
+    }
+    let found = discovery.lookup().await;
+    Ok(found.map(|found| found.iter().map(Locator::to_string).collect()))
+}
+
+/// Addresses of members that were met before.
+fn remembered(profile: &Profile) -> Vec<String> {
+    let mut addresses = Vec::new();
     let folders = match &profile.node.data_dir {
         Some(folder) => vec![folder.clone()],
         None => data_home(|name| std::env::var_os(name))
@@ -83,7 +116,7 @@ async fn known(profile: &Profile, registry: &Registry) -> Result<Vec<String>, Fa
         let (entries, _) = book(&FileStore::new(&folder)).unwrap_or_default();
         addresses.extend(entries.into_iter().map(|entry| entry.addr));
     }
-    Ok(addresses)
+    addresses
 }
 
 /// As many as fit, each once, those that can be reached from elsewhere first.

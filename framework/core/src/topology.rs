@@ -361,4 +361,6 @@ pub struct View {
     pub leader: Option<Peer>,
     /// The leader's term.
     pub term: Option<u64>,
+    /// The members whose majority elects the next leader, as far as they agreed on it; ascending.
+    pub electors: Vec<PeerId>,
 }

@@ -22,12 +22,12 @@ pub mod seeds;
 pub mod service;
 
 use std::fmt;
-use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use tertulia_core::id::PeerId;
+use tokio::sync::watch;
 
 use crate::link::Locator;
 
@@ -82,19 +82,17 @@ pub struct Announcement {
 }
 
 /// What a leader can tell about itself.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Leading {
     /// The encoded [certificate](tertulia_core::ballot::Certificate) of its election.
     pub proof: Bytes,
-    /// The members now, itself included, and where they can be reached as far as that is known.
-    pub members: Arc<dyn Fn() -> Vec<(PeerId, Vec<Locator>)> + Send + Sync>,
+    /// The members whose majority elects the next leader, itself included, as they change; and where they can be reached,
+    /// as far as that is known.
+    pub electors: watch::Receiver<Electors>,
 }
 
-impl fmt::Debug for Leading {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Leading")
-    }
-}
+/// Members with a vote, and where they can be reached.
+pub type Electors = Vec<(PeerId, Vec<Locator>)>;
 
 /// While it is held, nobody who asks the same service founds the same group.
 pub struct Founding {

@@ -5,6 +5,7 @@
 mod common;
 mod exchange;
 mod finding;
+mod founding;
 mod hostile;
 mod lifetime;
 mod panics;

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use tertulia_core::ballot::{Ballot, Certificate, majority};
+use tertulia_core::ballot::{Ballot, Certificate, ELECTORS_MAX, majority};
 use tertulia_core::id::PeerId;
 use tertulia_core::time::Instant;
 
@@ -36,6 +36,8 @@ pub(super) struct Leading {
     followers: BTreeMap<PeerId, Follower>,
     /// A majority holds the present list.
     agreed: bool,
+    /// The last list that a majority held.
+    pub(super) settled: Vec<PeerId>,
 }
 
 impl Leading {
@@ -44,7 +46,7 @@ impl Leading {
         Some(lease.map_or(self.next_beat, |at| at.min(self.next_beat)))
     }
 
-    fn reached(&self, who: &PeerId) -> Instant {
+    pub(super) fn reached(&self, who: &PeerId) -> Instant {
         self.followers.get(who).and_then(|f| f.reached).unwrap_or(self.since)
     }
 }
@@ -64,6 +66,7 @@ impl Election {
             sent: VecDeque::new(),
             followers: BTreeMap::new(),
             agreed: self.kept.roll.members.len() == 1,
+            settled: self.kept.roll.members.clone(),
         });
         self.lead_on(io);
         self.change_list(io);
@@ -170,9 +173,12 @@ impl Election {
             let tag = self.kept.roll.tag;
             let holds =
                 |m: &&PeerId| **m == self.me || leading.followers.get(*m).is_some_and(|f| f.has == tag);
-            leading.agreed |= electors.iter().filter(holds).count() >= majority(electors.len());
             if !leading.agreed {
-                return;
+                if electors.iter().filter(holds).count() < majority(electors.len()) {
+                    return;
+                }
+                leading.agreed = true;
+                leading.settled.clone_from(&self.kept.roll.members);
             }
             let gone = |m: &&PeerId| **m != self.me && (!self.present.contains(*m) || self.left.contains(*m));
             let answers = |m: &&PeerId| leading.followers.get(*m).is_some_and(|f| f.reached.is_some());
@@ -181,7 +187,7 @@ impl Election {
                 roll.remove(&gone);
             } else if let Some(new) =
                 self.present.iter().filter(|m| !roll.has(m) && !self.left.contains(*m)).find(answers).copied()
-                && roll.members.len() < tertulia_core::ballot::ELECTORS_MAX
+                && roll.members.len() < ELECTORS_MAX
             {
                 roll.add(new);
             } else {
@@ -194,14 +200,13 @@ impl Election {
         }
     }
 
-    /// The leader goes: the follower that answered last stands in its place.
+    /// The leader goes: of the followers with the latest list, the one that answered last stands in its place.
     pub(super) fn hand_over(&mut self, io: &mut Io<'_>) {
         let Role::Leader(leading) = &self.role else { return };
-        let tag = self.kept.roll.tag;
-        let ready = self.electors().into_iter().filter(|m| *m != self.me);
+        let others = self.agreed().into_iter().filter(|m| *m != self.me);
         let ready =
-            ready.filter_map(|m| Some((leading.followers.get(&m).filter(|f| f.has == tag)?.reached?, m)));
-        if let Some((_, heir)) = ready.max() {
+            others.filter_map(|m| leading.followers.get(&m).and_then(|f| Some((f.has, f.reached?, m))));
+        if let Some((_, _, heir)) = ready.max() {
             io.out.push(Effect::Send(heir, Message::Resign { ballot: self.kept.ballot }));
         }
     }

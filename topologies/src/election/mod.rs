@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use tertulia_core::auth::{Auth, Signature};
-use tertulia_core::ballot::{Ballot, Certificate};
+use tertulia_core::ballot::{Ballot, Certificate, ELECTORS_MAX};
 use tertulia_core::id::PeerId;
 use tertulia_core::rng::NodeRng;
 use tertulia_core::time::{Instant, earliest};
@@ -235,6 +235,38 @@ impl Election {
     #[must_use]
     pub fn is_elector(&self) -> bool {
         self.kept.roll.has(&self.me)
+    }
+
+    /// The members whose majority elects the next leader: of its own list, a leader counts what a majority holds.
+    #[must_use]
+    pub fn agreed(&self) -> Vec<PeerId> {
+        let Role::Leader(leading) = &self.role else { return self.electors() };
+        leading.settled.iter().copied().filter(|m| *m == self.me || !self.left.contains(m)).collect()
+    }
+
+    /// True when `who` has a vote that outlives this leader: on a list that a majority holds.
+    #[must_use]
+    pub fn has_vote(&self, who: &PeerId) -> bool {
+        matches!(&self.role, Role::Leader(leading) if leading.settled.binary_search(who).is_ok())
+    }
+
+    /// True when the list takes nobody more.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.kept.roll.members.len() >= ELECTORS_MAX
+    }
+
+    /// When a heartbeat was sent that `who` answered, or this node began to lead; `None` unless it leads.
+    #[must_use]
+    pub fn heard(&self, who: &PeerId) -> Option<Instant> {
+        let Role::Leader(leading) = &self.role else { return None };
+        Some(leading.reached(who))
+    }
+
+    /// True when this node can be asked for its vote. It need not be on the list that it holds, for it may have been put
+    /// on a later one; but it must hold one. Whoever gave its vote up, or has lost what it stored, holds none.
+    fn may_vote(&self) -> bool {
+        !self.kept.roll.members.is_empty()
     }
 
     /// The members that count: the list without those that left.

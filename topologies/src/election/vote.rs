@@ -87,7 +87,7 @@ impl Election {
         let contact = self.contact.is_some_and(|at| io.now.since(at) < self.patience());
         let leads = self.is_leader() || (self.leader.is_some() && contact);
         let current = ballot.term >= self.kept.ballot.term && tag >= self.kept.roll.tag;
-        let mut yes = self.is_elector() && !leads && current && ballot.peer == from;
+        let mut yes = self.may_vote() && !leads && current && ballot.peer == from;
         if self.settings.planted == Some(Planted::PreVoteByRank) && yes {
             yes = ballot >= self.pre_voted;
             self.pre_voted = self.pre_voted.max(ballot);
@@ -151,7 +151,7 @@ impl Election {
             Rule::Plain => ballot.term > kept.term || ballot == kept,
         };
         let twice = self.settings.planted == Some(Planted::VoteTwice) && ballot.term >= kept.term;
-        self.is_elector() && (high_enough || twice) && tag >= self.kept.roll.tag && self.is_near(ballot)
+        self.may_vote() && (high_enough || twice) && tag >= self.kept.roll.tag && self.is_near(ballot)
     }
 
     /// Grants a ballot: stored first, then signed.

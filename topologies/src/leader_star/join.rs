@@ -22,7 +22,7 @@ const RETRY: (Duration, u32) = (Duration::from_millis(200), 2);
 const PATIENCE: Duration = Duration::from_secs(4);
 /// Newcomers remembered at most, and for how long: those that wait, and those whose nick is reserved.
 const ADMISSIONS_MAX: usize = 64;
-const REMEMBER: Duration = Duration::from_secs(10);
+pub(super) const REMEMBER: Duration = Duration::from_secs(10);
 
 /// A request under way.
 #[derive(Clone, Debug)]
@@ -57,7 +57,10 @@ struct Admission {
     claimed_at: u64,
     since: Instant,
     last: Instant,
+    /// The nick is kept for it.
     accepted: bool,
+    /// The request to be answered once it has its vote.
+    waits: Option<u64>,
 }
 
 /// Newcomers that asked this member lately.
@@ -116,7 +119,8 @@ impl Star {
         if self.admissions.0.len() >= ADMISSIONS_MAX && !self.admissions.0.contains_key(&newcomer) {
             return; // It asks again.
         }
-        let fresh = Admission { nick: nick.clone(), claimed_at, since: now, last: now, accepted: false };
+        let fresh =
+            Admission { nick: nick.clone(), claimed_at, since: now, last: now, accepted: false, waits: None };
         let admission = self.admissions.0.entry(newcomer).or_insert(fresh);
         admission.last = now;
         if admission.nick != *nick {
@@ -124,7 +128,7 @@ impl Star {
         }
         let waited = now.since(admission.since) >= PATIENCE;
         if self.leads() || waited {
-            self.decide(cx, from, nonce, nick);
+            self.decide(cx, from, nonce, nick, waited);
         } else if let Some(leader) = self.leader() {
             let addrs: Vec<Addr> =
                 cx.peers.find(&leader).map_or_else(Vec::new, |p| cx.peers.get(p).addrs.clone());
@@ -132,8 +136,8 @@ impl Star {
         }
     }
 
-    /// Lets a newcomer in, unless another holds its nick or asked for it first.
-    fn decide(&mut self, cx: &mut Ctx<'_>, from: Peer, nonce: u64, nick: &str) {
+    /// Lets a newcomer in, at once or as soon as it has its vote, unless another holds its nick or asked for it first.
+    fn decide(&mut self, cx: &mut Ctx<'_>, from: Peer, nonce: u64, nick: &str, at_once: bool) {
         let newcomer = cx.peers.id(from);
         let held = cx.peers.live().find(|(_, e)| &*e.nick == nick && e.id != newcomer).map(|(_, e)| e.id);
         let claim = self.admissions.0.get(&newcomer).map_or(u64::MAX, |a| a.claimed_at);
@@ -144,9 +148,33 @@ impl Star {
             Some(holder) => send(cx, from, &Msg::Refused { nonce, holder }),
             None => {
                 if let Some(admission) = self.admissions.0.get_mut(&newcomer) {
-                    admission.accepted = true;
+                    (admission.accepted, admission.waits) = (true, Some(nonce).filter(|_| !at_once));
                 }
-                send(cx, from, &Msg::Accepted { nonce });
+                if at_once {
+                    send(cx, from, &Msg::Accepted { nonce });
+                } else {
+                    self.count_members(cx);
+                }
+            }
+        }
+    }
+
+    /// Those that are to have a vote before they are let in.
+    pub(super) fn guests(&self, now: Instant) -> impl Iterator<Item = (&PeerId, Instant)> {
+        let until = |(id, a): (_, &Admission)| a.accepted.then_some((id, a.last + REMEMBER));
+        self.admissions.0.iter().filter_map(until).filter(move |(_, until)| *until > now)
+    }
+
+    /// Tells newcomers that have their vote that they are in. So of those that are in, a majority elects the next leader
+    /// whenever this one goes.
+    pub(super) fn let_in(&mut self, cx: &mut Ctx<'_>) {
+        let Some(election) = self.election.as_ref().filter(|e| e.is_leader()) else { return };
+        for (id, admission) in self.admissions.0.iter_mut().filter(|(_, a)| a.waits.is_some()) {
+            if (election.has_vote(id) || election.is_full())
+                && let Some(peer) = cx.peers.find(id)
+                && let Some(nonce) = admission.waits.take()
+            {
+                send(cx, peer, &Msg::Accepted { nonce });
             }
         }
     }

@@ -96,6 +96,7 @@ impl Topology for Star {
         }
         if self.look.is_some_and(|at| at <= cx.now) {
             self.look = None;
+            self.count_members(cx);
             self.settle(cx);
         }
         self.part_when_led(cx);

@@ -112,9 +112,10 @@ impl Star {
         if self.routing == Routing::Direct {
             return;
         }
+        let member = matches!(self.phase, Phase::Member);
         if self.leads() {
             self.take_the_chair(cx);
-        } else if let (Some(leader), Some(ballot)) = (self.linked_leader(cx), self.ballot()) {
+        } else if let (true, Some(leader), Some(ballot)) = (member, self.linked_leader(cx), self.ballot()) {
             self.sequence.tail = None;
             if self.sequence.ballot != ballot {
                 (self.sequence.ballot, self.sequence.next, self.sequence.asked) = (ballot, 0, None);

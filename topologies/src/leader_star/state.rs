@@ -9,7 +9,7 @@ use tertulia_core::time::{Instant, earliest};
 use tertulia_core::topology::Ctx;
 
 use super::config::{Config, Routing};
-use super::join::{Admissions, Joining};
+use super::join::{Admissions, Joining, REMEMBER};
 use super::messages::Msg;
 use super::order::Sequence;
 use crate::election::{Effect, Election, Io, Settings};
@@ -136,18 +136,30 @@ impl Star {
         self.settle(cx);
     }
 
-    /// Tells the election who is there: live members, and those on its list of whom nobody says that they are gone.
+    /// Tells the election who is there: live members, those that a leader lets in, and those on its list of whom nobody
+    /// says that they are gone, as long as they answer.
     pub(super) fn count_members(&mut self, cx: &mut Ctx<'_>) {
         let Some(election) = &self.election else { return };
         let state = |id: &PeerId| cx.peers.find(id).map_or(State::Unknown, |p| cx.peers.get(p).state);
         let mut present: BTreeSet<PeerId> = cx.peers.live().map(|(_, e)| e.id).collect();
-        let mut left = BTreeSet::new();
-        for id in &election.roll().members {
+        let (mut left, mut look) = (BTreeSet::new(), None);
+        for (id, until) in self.guests(cx.now).filter(|_| election.is_leader()) {
+            present.insert(*id);
+            look = earliest(look, Some(until));
+        }
+        for id in election.roll().members.iter().filter(|id| !present.contains(id)).collect::<Vec<_>>() {
+            let until = election.heard(id).map(|at| at + REMEMBER);
             match state(id) {
-                State::Unknown => drop(present.insert(*id)),
+                State::Unknown if until.is_none_or(|until| until > cx.now) => {
+                    present.insert(*id);
+                    look = earliest(look, until);
+                }
                 State::Left => drop(left.insert(*id)),
                 _ => {}
             }
+        }
+        if let Some(at) = look {
+            self.look_at(at);
         }
         self.elect(cx, |election, io| election.set_members(io, present, left));
     }
@@ -160,6 +172,7 @@ impl Star {
             // Members of earlier runs elected this one before anybody could let it in: it is in.
             self.become_member(cx);
         }
+        self.let_in(cx);
         self.tell_leader(cx);
         self.part_when_led(cx);
         let member = matches!(self.phase, Phase::Member);

@@ -43,6 +43,7 @@ impl Star {
             neighbours,
             leader,
             term: leader.and(self.election.as_ref()).map(|e| e.ballot().term),
+            electors: self.election.as_ref().map(Election::agreed).unwrap_or_default(),
         }
     }
 }

@@ -34,6 +34,6 @@ impl Mesh {
             Shape::Pick(_) | Shape::Active(_) => self.near().map(|peer| (Peer::ME, peer)).collect(),
         };
         let nodes = members.iter().map(|&peer| (peer, role(peer))).collect();
-        View { kind: KIND, nodes, links, neighbours, leader: None, term: None }
+        View { kind: KIND, nodes, links, neighbours, ..View::default() }
     }
 }

@@ -32,8 +32,7 @@ impl Ring {
             nodes: ring.iter().map(|&peer| (peer, role(peer))).collect(),
             links: self.links(&ring),
             neighbours: alternate(&self.successors, &before),
-            leader: None,
-            term: None,
+            ..View::default()
         }
     }
 

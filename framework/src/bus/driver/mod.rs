@@ -8,6 +8,7 @@
 mod accept;
 mod gathering;
 mod held;
+mod leading;
 mod link;
 mod links;
 mod outbound;
@@ -34,6 +35,7 @@ use crate::link::{Crypto, HandshakeParams, Listener, RawLink, Transport};
 use crate::store::Store;
 use gathering::Gathering;
 use held::Held;
+use leading::Office;
 use link::Arrival;
 use links::Links;
 use slot::Slot;
@@ -100,6 +102,8 @@ struct Driver {
     announced: bool,
     /// Ends when discovery was told all so far.
     told: Option<oneshot::Receiver<()>>,
+    /// It leads.
+    office: Option<Office>,
     /// Held until this node can be found.
     founding: Option<Founding>,
     phase: Phase,
@@ -160,6 +164,7 @@ pub(crate) async fn run(parts: Parts) -> (Outcome, u64) {
         vain: None,
         announced: false,
         told: None,
+        office: None,
         founding: None,
         phase: Phase::Joining,
         strangers: Strangers::default(),
@@ -232,6 +237,7 @@ impl Driver {
         let more = self.publish();
         self.links.flush();
         self.refresh();
+        self.look_at_electors();
         self.tell_search();
         let starved = !self.held.is_empty() && self.shared.hub.starve();
         (more || starved) && !matches!(self.end, End::Closes { .. })
@@ -334,6 +340,7 @@ impl Driver {
             End::Leaves { until } | End::Closes { until, .. } => Some(until),
         };
         let ours = earliest(end, self.links.deadline());
+        let ours = earliest(ours, self.office.as_ref().and_then(Office::deadline));
         if matches!(self.end, End::Closes { .. }) {
             return ours;
         }

@@ -1,9 +1,5 @@
 //! What the engine wants done.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-
-use bytes::Bytes;
 use tertulia_core::engine::api::{Delivered, Event, Input, Output};
 use tertulia_core::id::PeerId;
 
@@ -15,9 +11,7 @@ use super::{CLOSE, Driver, End};
 use crate::bus::error::Outcome;
 use crate::bus::outgoing::Phase;
 use crate::bus::request::{UNANSWERED, numbered};
-use crate::bus::shared::view;
-use crate::discovery::{Announcement, Leading};
-use crate::link::Locator;
+use crate::discovery::Announcement;
 
 impl Driver {
     /// Does what the engine wants, in order.
@@ -106,19 +100,8 @@ impl Driver {
             Event::Dead(who, _) => {
                 self.changed = true;
                 self.report(who.peer);
-                // Without a majority a leader leads no longer, and nobody follows whose event would say so.
-                if let Some(discovery) = &self.discovery
-                    && view(&self.engine).leader != Some(self.shared.me)
-                {
-                    discovery.leads(None);
-                }
             }
-            Event::Leader { leader, proof, .. } => {
-                let leading = (leader.peer == self.shared.me).then(|| self.leading(proof.clone()));
-                if let Some(discovery) = &self.discovery {
-                    discovery.leads(leading);
-                }
-            }
+            Event::Leader { leader, proof, .. } => self.led(leader.peer, proof.clone()),
             Event::Joined(_) | Event::Left(..) | Event::Recovered(..) | Event::Neighbours(_) => {
                 self.changed = true;
             }
@@ -179,26 +162,6 @@ impl Driver {
             // The search may have gone on.
             let _late = vain.send(());
         }
-    }
-
-    /// What this node can tell about itself while it leads.
-    fn leading(&self, proof: Bytes) -> Leading {
-        let (shared, book) = (self.shared.clone(), self.book.subscribe());
-        let members = move || {
-            let mut all: BTreeMap<PeerId, Vec<Locator>> =
-                shared.known.lock().iter().map(|peer| (*peer, Vec::new())).collect();
-            for (peer, addrs) in &*book.borrow() {
-                if let Some(at) = all.get_mut(peer) {
-                    *at = addrs
-                        .iter()
-                        .filter_map(|a| Locator::parse_or(shared.addr.scheme(), a).ok())
-                        .collect();
-                }
-            }
-            all.insert(shared.me, vec![shared.addr.clone()]);
-            all.into_iter().collect()
-        };
-        Leading { proof, members: Arc::new(members) }
     }
 
     /// Tells discovery that a member is dead.

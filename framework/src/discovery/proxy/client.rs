@@ -10,7 +10,7 @@ use tertulia_core::ballot::Certificate;
 use tertulia_core::id::PeerId;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{sleep, timeout};
 
 use super::ProxyConfig;
 use super::messages::{Answer, MEMBERS_MAX, Request};
@@ -18,13 +18,11 @@ use super::server::Proxy as Server;
 use crate::discovery::service::circle::{Circle, places};
 use crate::discovery::service::wire::{ADDRS_MAX, Entry, yes_or_no};
 use crate::discovery::service::{Access, Service, ServiceError};
-use crate::discovery::{Announcement, Discovery, DiscoveryError, Founding, Leading, kind};
+use crate::discovery::{Announcement, Discovery, DiscoveryError, Electors, Founding, Leading, kind};
 use crate::link::Locator;
 
-/// How often a leader looks whether its members have changed: the next one needs the votes of those that were told.
-const LOOK: Duration = Duration::from_millis(100);
-/// The pause before proxies that could not be told are told again.
-const AGAIN: Duration = Duration::from_secs(1);
+/// The shortest and the longest pause before proxies that could not be told are told again.
+const AGAIN: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(4));
 /// How long leaving may wait for proxies.
 const GOODBYE: Duration = Duration::from_secs(1);
 /// How long a founder may take to be its group's leader; announcing may take 3 s in all.
@@ -128,27 +126,27 @@ impl Discovery for Proxy {
     }
 }
 
-/// Tells the proxies that this member leads: now, whenever its members have changed, and regularly.
-async fn lead(inner: Weak<Inner>, proof: Certificate, leading: Leading) {
-    let mut told: Option<(Instant, Vec<Entry>)> = None;
+/// Tells the proxies that this member leads: now, whenever its electors have changed, and regularly.
+async fn lead(inner: Weak<Inner>, proof: Certificate, mut leading: Leading) {
+    let mut again = AGAIN.0;
     loop {
         let Some(inner) = inner.upgrade() else { return };
-        let members = entries((leading.members)(), &proof.ballot.peer);
-        let due = told
-            .as_ref()
-            .is_none_or(|(at, before)| at.elapsed() >= inner.config.update.0 || *before != members);
-        if due {
-            let reached =
-                inner.tell_of(Request::Lead { proof: proof.clone(), members: members.clone() }).await;
-            told = reached.then(|| (Instant::now(), members));
-        }
+        let members = entries(leading.electors.borrow_and_update().clone(), &proof.ballot.peer);
+        let pause = match inner.tell_of(Request::Lead { proof: proof.clone(), members }).await {
+            true => inner.config.update.0,
+            false => again.min(inner.config.update.0),
+        };
+        again = if pause == again { (again * 2).min(AGAIN.1) } else { AGAIN.0 };
         drop(inner);
-        sleep(if told.is_some() { LOOK } else { AGAIN }).await;
+        tokio::select! {
+            () = sleep(pause) => {}
+            changed = leading.electors.changed() => if changed.is_err() { return },
+        }
     }
 }
 
 /// Members as proxies are told of them: the leader first, and as many as an election counts.
-fn entries(members: Vec<(PeerId, Vec<Locator>)>, leader: &PeerId) -> Vec<Entry> {
+fn entries(members: Electors, leader: &PeerId) -> Vec<Entry> {
     let entry = |(peer, mut addrs): (PeerId, Vec<Locator>)| {
         addrs.truncate(ADDRS_MAX);
         Entry { peer, addrs }
@@ -168,26 +166,26 @@ impl Inner {
         })
     }
 
-    /// Tells every proxy; true when any took it.
+    /// Tells every proxy; true when all took it.
     async fn tell_of(&self, request: Request) -> bool {
-        let mut reached = false;
+        let mut reached = 0;
         for (at, answer) in self.circle.ask(self.circle.places.clone(), &request.encode(), yes_or_no).await {
             match answer {
-                Ok(Ok(())) => reached = true,
+                Ok(Ok(())) => reached += 1,
                 Ok(Err(why)) => tracing::info!(%at, %why, "a proxy was not moved"),
                 Err(error) => tracing::debug!(%at, %error, "a proxy was not told"),
             }
         }
-        if reached {
+        if reached > 0 {
             self.led.send_replace(true);
         }
-        reached
+        reached == self.circle.places.len()
     }
 
     /// Whom the proxies say to ask: what was said of the latest term first, the leader before others.
     async fn lookup(self: &Arc<Self>) -> Result<Vec<Locator>, DiscoveryError> {
         let me = self.circle.access()?.me();
-        let (mut known, mut answers, mut wrong) = (Vec::new(), 0, None);
+        let (mut known, mut answers, mut waits, mut wrong) = (Vec::new(), 0, None, None);
         let who = Request::Who.encode();
         for (at, answer) in self.circle.ask(self.circle.places.clone(), &who, Answer::decode).await {
             match answer {
@@ -195,6 +193,7 @@ impl Inner {
                     answers += 1;
                     known.push((term, entries));
                 }
+                Ok(Answer::Wait(seconds)) => waits = waits.max(Some(seconds)),
                 Ok(_) => wrong = Some(ServiceError::malformed(&at)),
                 Err(error) => wrong = Some(error),
             }
@@ -204,6 +203,9 @@ impl Inner {
         let entries = known.into_iter().flat_map(|(_, entries)| entries).filter(|e| e.peer != me);
         let mut found: Vec<Locator> = entries.flat_map(|e| e.addrs).collect();
         found.retain(|at| once.insert(at.clone()));
+        if let Some(seconds) = waits.filter(|_| found.is_empty()) {
+            return Err(self.circle.waits(seconds));
+        }
         if found.is_empty() && answers < self.circle.enough() {
             return Err(self.circle.few(answers, "know that nobody is there", wrong.as_ref()));
         }

@@ -22,7 +22,8 @@ pub(super) enum Request {
     Lead {
         /// The votes of the majority that elected this leader.
         proof: Certificate,
-        /// The members now, this one included, and where they can be reached as far as that is known.
+        /// Those whose majority elects the next leader, this one included, and where they can be reached as far as that
+        /// is known.
         members: Vec<Entry>,
     },
     /// I leave, and so lead no longer.
@@ -40,6 +41,8 @@ pub(super) enum Request {
 pub(super) enum Answer {
     /// In which term there was a leader last, and whom to ask: that leader, then others. Nobody when none is known.
     Ask(u64, Vec<Entry>),
+    /// There is a group, and nobody in it is known to answer. That counts for so many seconds.
+    Wait(u64),
     /// So be it.
     Done,
     /// No, and why.
@@ -91,6 +94,11 @@ impl Answer {
                 write_entries(&mut w, entries);
                 w.finish().to_vec()
             }
+            Answer::Wait(seconds) => {
+                let mut w = begin(4);
+                w.u64(*seconds);
+                w.finish().to_vec()
+            }
             Answer::Done => bare(DONE),
             Answer::Refused(why) => refused(why),
         }
@@ -100,6 +108,7 @@ impl Answer {
         let mut r = Reader::new(bytes);
         let answer = match code(&mut r)? {
             1 => Answer::Ask(r.u64()?, read_entries(&mut r, LIST_MAX + 1)?),
+            4 => Answer::Wait(r.u64()?),
             DONE => Answer::Done,
             REFUSED => Answer::Refused(why(&mut r)?),
             _ => return Err(WireError::Range("answer")),
@@ -132,7 +141,9 @@ mod tests {
         {
             assert_eq!(Request::decode(&request.encode()), Ok(request));
         }
-        for answer in [Answer::Ask(3, vec![entry]), Answer::Done, Answer::Refused("it is old".into())] {
+        for answer in
+            [Answer::Ask(3, vec![entry]), Answer::Wait(9), Answer::Done, Answer::Refused("it is old".into())]
+        {
             assert_eq!(Answer::decode(&answer.encode()), Ok(answer));
         }
         let good = lead.encode();

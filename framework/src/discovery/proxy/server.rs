@@ -9,7 +9,7 @@ use tertulia_core::time::Instant;
 use tokio::sync::mpsc;
 
 use super::messages::{Answer, Request};
-use super::state::{Change, State};
+use super::state::{Change, NO_MAJORITY, State};
 use crate::crypto::LiveAuth;
 use crate::discovery::kind;
 use crate::discovery::service::host::{Answers, Caller, Clock, Teller, kept, listen, run};
@@ -90,6 +90,9 @@ impl Server {
 
     /// Asks those that newcomers are sent to whether they are there.
     fn check(self: &Arc<Self>, doubted: Vec<Entry>) {
+        if doubted.is_empty() {
+            return;
+        }
         let server = self.clone();
         tokio::spawn(async move {
             let mut asked = tokio::task::JoinSet::new();
@@ -109,14 +112,17 @@ impl Answers for Server {
     fn answer(self: &Arc<Self>, now: Instant, from: &Caller, request: &[u8]) -> Option<Vec<u8>> {
         let who = from.peer;
         let answer = match Request::decode(request).ok()? {
-            Request::Who => {
-                let (term, asked) = self.with(|state| state.ask());
-                Answer::Ask(term, asked)
-            }
+            Request::Who => self.with(|state| state.ask(now, &who)),
             Request::Lead { proof, members } => {
                 match self.with(|state| state.lead(now, &self.auth, who, &proof, members)) {
                     Ok(()) => Answer::Done,
-                    Err(why) => Answer::Refused(why.into()),
+                    Err(why) => {
+                        if why == NO_MAJORITY {
+                            // It may have them, and those whose votes are missing may be gone.
+                            self.check(self.with(|state| state.doubt(now)));
+                        }
+                        Answer::Refused(why.into())
+                    }
                 }
             }
             Request::Resign => {
@@ -124,10 +130,7 @@ impl Answers for Server {
                 Answer::Done
             }
             Request::Doubt => {
-                let doubted = self.with(|state| state.doubt(now));
-                if !doubted.is_empty() {
-                    self.check(doubted);
-                }
+                self.check(self.with(|state| state.doubt(now)));
                 Answer::Done
             }
             Request::Found if self.with(|state| state.lease.take(now, who)) => Answer::Done,
@@ -140,8 +143,8 @@ impl Answers for Server {
         Some(answer.encode())
     }
 
-    fn tick(&self, now: Instant) {
-        self.with(|state| state.tick(now));
+    fn tick(self: &Arc<Self>, now: Instant) {
+        self.check(self.with(|state| state.tick(now)));
     }
 
     fn changed(&self) -> Option<Vec<u8>> {

@@ -8,14 +8,17 @@ use tertulia_core::id::PeerId;
 use tertulia_core::time::Instant;
 use tertulia_core::wire::{Reader, WireError, Writer};
 
-use super::messages::{LIST_MAX, ids};
+use super::messages::{Answer, LIST_MAX, ids};
 use crate::discovery::service::lease::Lease;
 use crate::discovery::service::wire::{Entry, read_entries, write_entries};
 
 /// Those that have just been asked whether they are there are not asked again before.
 const RECHECK: Duration = Duration::from_secs(5);
 
-const VERSION: u8 = 1;
+/// The objection to a leader whose voters are not those that the proxy knows of.
+pub(super) const NO_MAJORITY: &str = "no majority of the members that the leader before had";
+
+const VERSION: u8 = 2;
 
 /// A change of whom newcomers are sent to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,13 +34,15 @@ pub(super) enum Change {
 struct Known {
     /// The election that the last leader won.
     ballot: Ballot,
-    /// The members as that leader told them last, ascending: the next one needs the votes of their majority.
+    /// The electors as that leader told them last, ascending, without those that are seen to be gone: the next one needs
+    /// the votes of their majority.
     list: Vec<PeerId>,
     /// Whom to ask, the leader first while it leads.
     asked: Vec<Entry>,
     leads: bool,
-    /// Its word counts until then.
+    /// Its word counts until then. Whoever answers after that is still named.
     until: Instant,
+    expired: bool,
     checking: bool,
     recheck: Instant,
 }
@@ -59,13 +64,17 @@ impl State {
         State { expire, known: None, lease, changes, dirty: false }
     }
 
-    /// In which term there was a leader last, and whom to ask to be let in.
-    pub(super) fn ask(&self) -> (u64, Vec<Entry>) {
-        self.known.as_ref().map_or((0, Vec::new()), |k| (k.ballot.term, k.asked.clone()))
+    /// Tells `who` in which term there was a leader last, and whom to ask to be let in.
+    pub(super) fn ask(&self, now: Instant, who: &PeerId) -> Answer {
+        let Some(known) = &self.known else { return Answer::Ask(0, Vec::new()) };
+        if known.asked.iter().all(|m| m.peer == *who) && known.list.iter().any(|m| m != who) {
+            return Answer::Wait(known.until.since(now).as_secs() + 1);
+        }
+        Answer::Ask(known.ballot.term, known.asked.clone())
     }
 
     /// `who` says that it leads. So it does when a majority of the list that it names voted for it, and, as long as the
-    /// word of the leader before counts, a majority of that one's members.
+    /// word of the leader before counts, a majority of that one's electors.
     pub(super) fn lead(
         &mut self,
         now: Instant,
@@ -98,7 +107,8 @@ impl State {
             same = leads_already && before.list == list && before.asked == asked;
         }
         self.dirty |= !same;
-        self.known = Some(Known { ballot, list, asked, leads: true, until, checking: false, recheck: now });
+        let (checking, recheck, expired) = (false, now, false);
+        self.known = Some(Known { ballot, list, asked, leads: true, until, expired, checking, recheck });
         if !leads_already {
             self.changes.push(Change::Leads(own));
         }
@@ -107,7 +117,7 @@ impl State {
 
     /// Objects to a certificate that does not make its holder the next leader, or still the last one.
     fn judge(&self, auth: &dyn Auth, proof: &Certificate) -> Result<(), &'static str> {
-        if let Some(known) = &self.known {
+        if let Some(known) = self.known.as_ref().filter(|k| !k.expired) {
             if proof.ballot == known.ballot {
                 // Whoever won this was verified then.
                 return Ok(());
@@ -118,7 +128,7 @@ impl State {
             let voters = proof.votes.iter().filter_map(|(at, _)| proof.members.get(usize::from(*at)));
             let before = voters.filter(|who| known.list.binary_search(who).is_ok()).count();
             if before < majority(known.list.len()) {
-                return Err("no majority of the members that the leader before had");
+                return Err(NO_MAJORITY);
             }
         }
         if proof.verify(auth) { Ok(()) } else { Err("this certificate does not hold") }
@@ -129,8 +139,8 @@ impl State {
         self.without(who, "it left");
     }
 
-    /// Somebody was not let in by those that it was sent to: they are to be asked whether they are there. Nobody is
-    /// forgotten for the doubt alone.
+    /// Somebody was not let in by those that it was sent to, or leads without their votes: they are to be asked whether they
+    /// are there. Nobody is forgotten for the doubt alone.
     pub(super) fn doubt(&mut self, now: Instant) -> Vec<Entry> {
         match &mut self.known {
             Some(known) if !known.checking && known.recheck <= now => {
@@ -151,27 +161,35 @@ impl State {
         }
     }
 
-    /// Forgets a leader that has said nothing for too long.
-    pub(super) fn tick(&mut self, now: Instant) {
-        if let Some(known) = self.known.take_if(|k| k.until <= now) {
-            self.dirty = true;
-            if known.leads {
+    /// Forgets a leader that has said nothing for too long, and those of its electors that do not answer: they are to be
+    /// asked. So a group that has no majority, and nobody who could tell of it, is found by newcomers.
+    pub(super) fn tick(&mut self, now: Instant) -> Vec<Entry> {
+        let Some(known) = self.known.as_mut().filter(|k| k.until <= now) else { return Vec::new() };
+        if !known.expired {
+            (known.expired, self.dirty) = (true, true);
+            if std::mem::take(&mut known.leads) {
                 self.changes.push(Change::Gone(known.ballot.peer, "no updates"));
             }
+            known.list = ids(&known.asked);
         }
+        if known.list.is_empty() {
+            self.known = None;
+        }
+        self.doubt(now)
     }
 
-    /// Sends nobody to `who` any more.
+    /// Sends nobody to `who` any more, and needs its vote no longer.
     fn without(&mut self, who: &PeerId, why: &'static str) {
         let Some(known) = &mut self.known else { return };
-        let before = known.asked.len();
+        let before = known.asked.len() + known.list.len();
         known.asked.retain(|m| m.peer != *who);
-        self.dirty |= known.asked.len() < before;
+        known.list.retain(|m| m != who);
+        self.dirty |= known.asked.len() + known.list.len() < before;
         if known.leads && known.ballot.peer == *who {
             known.leads = false;
             self.changes.push(Change::Gone(*who, why));
         }
-        if known.asked.is_empty() {
+        if known.list.is_empty() {
             self.known = None;
         }
     }
@@ -182,12 +200,14 @@ impl State {
 
     /// What is to be kept, when it has changed since this was last asked.
     pub(super) fn changed(&mut self) -> Option<Vec<u8>> {
-        std::mem::take(&mut self.dirty).then(|| self.encode())
+        let lease = self.lease.changed();
+        (std::mem::take(&mut self.dirty) | lease).then(|| self.encode())
     }
 
     fn encode(&self) -> Vec<u8> {
         let mut w = Writer::new();
         w.u8(VERSION);
+        self.lease.write(&mut w);
         if let Some(known) = &self.known {
             known.ballot.write(&mut w);
             write_ids(&mut w, &known.list);
@@ -203,6 +223,7 @@ impl State {
         if r.u8()? != VERSION {
             return Err(WireError::Range("version"));
         }
+        self.lease = Lease::read(&mut r, now)?;
         if r.left().is_empty() {
             return Ok(());
         }
@@ -210,7 +231,8 @@ impl State {
         let asked = read_entries(&mut r, LIST_MAX + 1)?;
         let (leads, until) = (r.u8()? == 1, now + self.expire);
         r.end()?;
-        self.known = Some(Known { ballot, list, asked, leads, until, checking: false, recheck: now });
+        let (checking, recheck, expired) = (false, now, false);
+        self.known = Some(Known { ballot, list, asked, leads, until, expired, checking, recheck });
         Ok(())
     }
 }

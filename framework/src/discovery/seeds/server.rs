@@ -127,7 +127,7 @@ impl Answers for Server {
         Some(answer.encode())
     }
 
-    fn tick(&self, now: Instant) {
+    fn tick(self: &Arc<Self>, now: Instant) {
         self.with(|state| state.tick(now));
     }
 

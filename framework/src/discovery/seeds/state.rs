@@ -25,7 +25,7 @@ const CHECKS_MAX: usize = 32;
 /// Bytes of what is kept, addresses apart.
 const KEPT_MAX: usize = 900 * 1024;
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// A change of the list.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -160,7 +160,8 @@ impl State {
 
     /// What is to be kept, when it has changed since this was last asked.
     pub(super) fn changed(&mut self) -> Option<Vec<u8>> {
-        std::mem::take(&mut self.dirty).then(|| self.encode())
+        let lease = self.lease.changed();
+        (std::mem::take(&mut self.dirty) | lease).then(|| self.encode())
     }
 
     fn remove(&mut self, who: &PeerId, why: &'static str) {
@@ -173,6 +174,7 @@ impl State {
     fn encode(&self) -> Vec<u8> {
         let mut w = Writer::new();
         w.u8(VERSION);
+        self.lease.write(&mut w);
         for (peer, known) in &self.known {
             if w.len() > KEPT_MAX {
                 // Who is left out says at its next update that it is here.
@@ -190,6 +192,7 @@ impl State {
         if r.u8()? != VERSION {
             return Err(WireError::Range("version"));
         }
+        let lease = Lease::read(&mut r, now)?;
         let mut kept = BTreeMap::new();
         while !r.left().is_empty() && kept.len() < PEERS_MAX {
             let peer = r.peer_id()?;
@@ -198,7 +201,7 @@ impl State {
             let until = now + self.expire;
             kept.insert(peer, Known { addrs, source, until, checking: false, recheck: now });
         }
-        self.known = kept;
+        (self.known, self.lease) = (kept, lease);
         Ok(())
     }
 }

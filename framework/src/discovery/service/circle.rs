@@ -10,6 +10,7 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use tertulia_core::rng::NodeRng;
 use tertulia_core::wire::WireError;
+use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -23,6 +24,8 @@ use crate::link::Locator;
 const FOUNDING_WAIT: Duration = Duration::from_secs(12);
 /// The shortest and the longest pause before founding is asked for again.
 const FOUNDING_PAUSE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_millis(250));
+/// The right to found is asked for again this often: services forget it after 10 s.
+const RENEW: Duration = Duration::from_secs(3);
 /// A service that has not answered for so long is no longer waited for alone.
 const SLOW: Duration = Duration::from_millis(800);
 /// Services of one kind at most.
@@ -103,6 +106,15 @@ impl Circle {
 
     pub(in crate::discovery) fn down(&self, reason: impl Into<String>) -> DiscoveryError {
         DiscoveryError::Down { place: self.place(), reason: reason.into(), remedy: self.remedy.into() }
+    }
+
+    /// They know a group, and nobody in it to ask.
+    pub(in crate::discovery) fn waits(&self, seconds: u64) -> DiscoveryError {
+        let reason = format!(
+            "there is a group, but none of its members is known to answer; that counts for another {seconds} s"
+        );
+        let remedy = "wait, or join through a member's address".into();
+        DiscoveryError::Down { place: self.place(), reason, remedy }
     }
 
     /// Too few answered for what they are needed for.
@@ -201,20 +213,26 @@ impl Circle {
     /// members that start together the first one gets all. `None` while another one has it.
     async fn try_found(self: &Arc<Self>) -> Result<Option<Held>, DiscoveryError> {
         let access = self.access()?;
-        let mut held = Held { circle: self.clone(), places: Vec::new() };
-        let mut wrong = None;
+        let (mut given, mut wrong, mut free) = (Vec::new(), None, true);
         let request = Bytes::from(bare(FOUND));
         for at in &self.places {
             match ask(access.clone(), at.clone(), request.clone(), yes_or_no).await {
-                Ok(Ok(())) => held.places.push(at.clone()),
-                Ok(Err(_)) => return Ok(None),
+                Ok(Ok(())) => given.push(at.clone()),
+                Ok(Err(_)) => {
+                    free = false;
+                    break;
+                }
                 Err(error) => wrong = Some(error),
             }
         }
-        if held.places.len() >= self.enough() {
-            return Ok(Some(held));
+        let count = given.len();
+        // Dropped, it lets go of what was given.
+        let held = Held::new(self, given);
+        match free {
+            true if count >= self.enough() => Ok(Some(held)),
+            true => Err(self.few(count, "found the group", wrong.as_ref())),
+            false => Ok(None),
         }
-        Err(self.few(held.places.len(), "found the group", wrong.as_ref()))
     }
 }
 
@@ -226,19 +244,30 @@ async fn ask<T>(access: Access, at: Locator, request: Bytes, read: Read<T>) -> R
     read(&bytes).map_err(|_| ServiceError::malformed(&at))
 }
 
-/// The right to found: let go when this does.
+/// The right to found: asked for again and again while this lasts, and let go when it ends.
 struct Held {
     circle: Arc<Circle>,
-    places: Vec<Locator>,
+    _lasts: oneshot::Sender<()>,
+}
+
+impl Held {
+    /// These services gave it.
+    fn new(circle: &Arc<Circle>, places: Vec<Locator>) -> Self {
+        let (lasts, mut over) = oneshot::channel();
+        let keeper = circle.clone();
+        // Without a runtime the program ends, and the services' own limit does it.
+        tokio::spawn(async move {
+            while timeout(RENEW, &mut over).await.is_err() {
+                keeper.tell(places.clone(), &bare(FOUND)).await;
+            }
+            keeper.tell(places, &bare(RELEASE)).await;
+        });
+        Held { circle: circle.clone(), _lasts: lasts }
+    }
 }
 
 impl Drop for Held {
     fn drop(&mut self) {
         self.circle.founds.store(false, Ordering::Release);
-        let (circle, places) = (self.circle.clone(), std::mem::take(&mut self.places));
-        // Without a runtime the program ends, and the services' own limit does it.
-        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            runtime.spawn(async move { circle.tell(places, &bare(RELEASE)).await });
-        }
     }
 }

@@ -47,7 +47,7 @@ pub(in crate::discovery) trait Answers: Send + Sync + 'static {
     fn answer(self: &Arc<Self>, now: Instant, from: &Caller, request: &[u8]) -> Option<Vec<u8>>;
 
     /// Looks at the clock.
-    fn tick(&self, now: Instant);
+    fn tick(self: &Arc<Self>, now: Instant);
 
     /// The state to be kept, when it has changed since it was last asked for.
     fn changed(&self) -> Option<Vec<u8>>;
@@ -165,18 +165,36 @@ pub(in crate::discovery) fn run<A: Answers>(
 ) -> Running {
     let addr = listener.local();
     let (stop, stopped) = oneshot::channel();
-    let accepts = tokio::spawn(accept(answers.clone(), clock, listener, Arc::new(access)));
-    let keeps = tokio::spawn(keep(answers.clone(), clock, store, item, stopped));
+    let keeper = Arc::new(Keeper { answers: answers.clone(), store, item, one: tokio::sync::Mutex::new(()) });
+    let accepts = tokio::spawn(accept(keeper.clone(), clock, listener, Arc::new(access)));
+    let keeps = tokio::spawn(keep(keeper, clock, stopped));
     Running { addr, stop: Some(stop), accepts, keeps }
 }
 
-async fn keep<A: Answers>(
+/// A service and the file that its state is kept in.
+struct Keeper<A> {
     answers: Arc<A>,
-    clock: Clock,
     store: Arc<dyn Store>,
     item: &'static str,
-    mut stopped: oneshot::Receiver<()>,
-) {
+    /// One saves at a time, so that the latest stays.
+    one: tokio::sync::Mutex<()>,
+}
+
+impl<A: Answers> Keeper<A> {
+    /// Saves what has changed. What others changed meanwhile is saved with it.
+    async fn save(&self) {
+        let _one = self.one.lock().await;
+        let Some(bytes) = self.answers.changed() else { return };
+        let (store, item) = (self.store.clone(), self.item);
+        match tokio::task::spawn_blocking(move || store.save(item, &bytes)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "the state of a service is not saved"),
+            Err(error) => tracing::error!(%error, "the state of a service is not saved"),
+        }
+    }
+}
+
+async fn keep<A: Answers>(keeper: Arc<Keeper<A>>, clock: Clock, mut stopped: oneshot::Receiver<()>) {
     let mut ticks = interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -184,15 +202,8 @@ async fn keep<A: Answers>(
             _ = ticks.tick() => false,
             _ = &mut stopped => true,
         };
-        answers.tick(clock.now());
-        if let Some(bytes) = answers.changed() {
-            let store = store.clone();
-            match tokio::task::spawn_blocking(move || store.save(item, &bytes)).await {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) => tracing::warn!(%error, "the state of a service is not saved"),
-                Err(error) => tracing::error!(%error, "the state of a service is not saved"),
-            }
-        }
+        keeper.answers.tick(clock.now());
+        keeper.save().await;
         if ends {
             return;
         }
@@ -235,7 +246,7 @@ impl Drop for Place {
 }
 
 async fn accept<A: Answers>(
-    answers: Arc<A>,
+    keeper: Arc<Keeper<A>>,
     clock: Clock,
     mut listener: Box<dyn Listener>,
     access: Arc<Access>,
@@ -258,8 +269,8 @@ async fn accept<A: Answers>(
         let source = source_of(&raw.remote);
         match open.take(&source).filter(|_| connections.len() < CONNECTIONS) {
             Some(place) => {
-                let (answers, access) = (answers.clone(), access.clone());
-                connections.spawn(async move { serve(&answers, clock, raw, &access, place).await });
+                let (keeper, access) = (keeper.clone(), access.clone());
+                connections.spawn(async move { serve(&keeper, clock, raw, &access, place).await });
             }
             None if connections.len() < 2 * CONNECTIONS => {
                 connections.spawn(refuse(raw, Refusal::Busy, TELL));
@@ -271,7 +282,7 @@ async fn accept<A: Answers>(
 }
 
 /// One connection: requests and answers, until it has had enough.
-async fn serve<A: Answers>(answers: &Arc<A>, clock: Clock, raw: RawLink, access: &Access, place: Place) {
+async fn serve<A: Answers>(keeper: &Keeper<A>, clock: Clock, raw: RawLink, access: &Access, place: Place) {
     let link = establish(raw, Role::Responder, &*access.crypto, &access.service_params(), HANDSHAKE).await;
     let link = match link {
         Ok(link) => link,
@@ -284,10 +295,12 @@ async fn serve<A: Answers>(answers: &Arc<A>, clock: Clock, raw: RawLink, access:
     let Ok(mut channel) = Channel::new(link, &access.transport.caps()) else { return };
     for _ in 0..REQUESTS {
         let Ok(Ok(request)) = timeout(IDLE, channel.receive()).await else { return };
-        let Some(answer) = answers.answer(clock.now(), &from, &request) else {
+        let Some(answer) = keeper.answers.answer(clock.now(), &from, &request) else {
             tracing::info!(peer = %from.peer, "a request cannot be read");
             return;
         };
+        // Whoever is told that it is done may rely on it, whatever becomes of this program.
+        keeper.save().await;
         if !matches!(timeout(IDLE, channel.send(answer)).await, Ok(Ok(()))) {
             return;
         }

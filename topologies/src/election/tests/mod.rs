@@ -203,6 +203,67 @@ fn a_founder_leads_alone_and_takes_members_in_one_by_one() {
     assert!(!founder.is_leader() && founder.leader().is_none());
 }
 
+/// Whoever is put on the list hears of it last: its vote counts all the same, or a leader that dies just then leaves nobody
+/// who can be elected.
+#[test]
+fn a_newcomer_votes_for_whoever_has_it_on_the_list() {
+    let roll = Roll { tag: tag(), members: vec![id(1), id(2)] };
+    let mut newcomer = elector(3, ballot(1, 0, 1), Rule::Ballot);
+    newcomer.kept.roll = roll;
+    assert!(!newcomer.is_elector());
+    let (ballot, tag) = (ballot(2, 0, 2), Tag { version: 3, ..tag() });
+    let effects = tell(&mut newcomer, 1, 2, Message::Pre { ballot, tag });
+    assert!(matches!(effects[..], [Effect::Send(_, Message::PreReply { yes: true, .. })]), "{effects:?}");
+    assert!(voted(&tell(&mut newcomer, 2, 2, Message::Request { ballot, tag, list: Digest([5; 32]) })));
+    // Without any list there is no vote: it was given up, or what was stored is lost.
+    let mut lost = Election::new(id(3), Settings::default(), None);
+    assert!(!voted(&tell(&mut lost, 1, 2, Message::Request { ballot, tag, list: Digest([5; 32]) })));
+}
+
+#[test]
+fn a_leader_names_those_that_a_majority_agreed_on() {
+    let mut founder = Election::new(id(1), Settings::default(), None);
+    let (auth, mut rng, mut out) = (SumAuth(id(1)), NodeRng::new(1), Vec::new());
+    let mut io = Io { now: Instant::from_millis(1), rng: &mut rng, auth: &auth, out: &mut out };
+    founder.found(&mut io);
+    founder.set_members(&mut io, BTreeSet::from([id(2)]), BTreeSet::new());
+    let (seen, tag) = (founder.ballot(), founder.roll().tag);
+    founder.on_message(&mut io, id(2), Message::Ack { number: 1, seen, tag });
+    assert_eq!((founder.roll().members.len(), founder.agreed()), (2, vec![id(1)]));
+    assert!(!founder.has_vote(&id(2)));
+    let tag = founder.roll().tag;
+    founder.on_message(&mut io, id(2), Message::Ack { number: 2, seen, tag });
+    assert!(founder.has_vote(&id(2)));
+    assert_eq!(founder.agreed(), vec![id(1), id(2)]);
+    founder.set_members(&mut io, BTreeSet::new(), BTreeSet::from([id(2)]));
+    assert_eq!(founder.agreed(), vec![id(1)], "a goodbye counts at once");
+}
+
+/// The follower that holds the latest list is asked to stand, though nobody holds the one that was just written.
+#[test]
+fn a_leader_that_goes_has_an_heir_while_the_list_changes() {
+    let mut leader = Election::new(id(1), Settings::default(), None);
+    let (auth, mut rng, mut out) = (SumAuth(id(1)), NodeRng::new(1), Vec::new());
+    let mut io = Io { now: Instant::from_millis(1), rng: &mut rng, auth: &auth, out: &mut out };
+    leader.found(&mut io);
+    leader.set_members(&mut io, BTreeSet::from([id(2), id(3)]), BTreeSet::new());
+    let seen = leader.ballot();
+    // The third answers last, and is on no list that it holds.
+    for (at, number, who) in [(1, 1, 2), (2, 2, 2), (3, 2, 3)] {
+        io.now = Instant::from_millis(at);
+        let tag = leader.roll().tag;
+        leader.on_message(&mut io, id(who), Message::Ack { number, seen, tag });
+    }
+    assert_eq!((leader.roll().members.len(), leader.agreed().len()), (3, 2));
+    io.out.clear();
+    leader.retire(&mut io);
+    let heir = io.out.iter().find_map(|e| match e {
+        Effect::Send(to, Message::Resign { .. }) => Some(*to),
+        _ => None,
+    });
+    assert_eq!(heir, Some(id(2)));
+}
+
 fn samples() -> Vec<Message> {
     let (ballot, tag) = (ballot(7, 3, 2), Tag { ballot: ballot(6, 1, 1), version: 9 });
     let roll = Roll { tag, members: vec![id(1), id(2)] };

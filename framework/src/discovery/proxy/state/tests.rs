@@ -59,19 +59,27 @@ fn proxy() -> State {
     State::new(EXPIRE)
 }
 
+/// What a stranger is told.
+fn told(state: &State) -> (u64, Vec<Entry>) {
+    match state.ask(at(0), &PeerId::default()) {
+        Answer::Ask(term, entries) => (term, entries),
+        other => panic!("{other:?}"),
+    }
+}
+
 fn asked(state: &State) -> Vec<PeerId> {
-    state.ask().1.iter().map(|e| e.peer).collect()
+    told(state).1.iter().map(|e| e.peer).collect()
 }
 
 #[test]
 fn only_a_majority_moves_it() {
     let group = Group::new(5);
     let mut proxy = proxy();
-    assert_eq!(proxy.ask(), (0, vec![]));
+    assert_eq!(told(&proxy), (0, vec![]));
     let all = [0, 1, 2, 3, 4];
     let first = group.proof(3, 1, &all, &[0, 1, 2]);
     group.lead(&mut proxy, at(0), &first, &all).unwrap();
-    assert_eq!((proxy.ask().0, asked(&proxy)[0], asked(&proxy).len()), (3, group.id(1), 5));
+    assert_eq!((told(&proxy).0, asked(&proxy)[0], asked(&proxy).len()), (3, group.id(1), 5));
     let leads = Change::Leads(group.entries(&[1])[0].clone());
     assert_eq!(proxy.changes(), [leads]);
 
@@ -93,7 +101,7 @@ fn only_a_majority_moves_it() {
     assert_eq!(asked(&proxy)[0], group.id(1));
 
     group.lead(&mut proxy, at(1), &next, &all).unwrap();
-    assert_eq!((proxy.ask().0, asked(&proxy)[0]), (4, group.id(2)));
+    assert_eq!((told(&proxy).0, asked(&proxy)[0]), (4, group.id(2)));
     assert!(group.lead(&mut proxy, at(2), &first, &all).is_err(), "the one before is over");
 }
 
@@ -131,13 +139,63 @@ fn a_leader_that_says_nothing_counts_no_more() {
     let mut proxy = proxy();
     group.lead(&mut proxy, at(0), &group.proof(9, 0, &[0, 1], &[0, 1]), &[0, 1]).unwrap();
     group.lead(&mut proxy, at(30), &group.proof(9, 0, &[0, 1], &[0, 1]), &[0, 1]).unwrap();
-    proxy.tick(at(69));
+    assert!(proxy.tick(at(69)).is_empty());
     assert_eq!(asked(&proxy).len(), 2);
-    proxy.tick(at(70));
-    assert_eq!(proxy.ask(), (0, vec![]));
+    assert_eq!(proxy.tick(at(70)), group.entries(&[0, 1]));
     assert_eq!(proxy.changes().last(), Some(&Change::Gone(group.id(0), "no updates")));
+    // Who answers is still named: without a majority nobody can tell of the others.
+    proxy.checked(at(71), &group.entries(&[0]));
+    assert_eq!(asked(&proxy), [group.id(1)]);
+    assert!(proxy.tick(at(75)).is_empty());
+    assert_eq!(proxy.tick(at(76)), group.entries(&[1]));
+    proxy.checked(at(77), &group.entries(&[1]));
+    assert_eq!(told(&proxy), (0, vec![]));
     // A group that is founded anew begins at the first term.
-    group.lead(&mut proxy, at(71), &group.proof(1, 2, &[2], &[2]), &[2]).unwrap();
+    group.lead(&mut proxy, at(78), &group.proof(1, 2, &[2], &[2]), &[2]).unwrap();
+}
+
+#[test]
+fn a_leader_that_is_silent_too_long_is_in_nobodys_way() {
+    let group = Group::new(3);
+    let mut proxy = proxy();
+    group.lead(&mut proxy, at(0), &group.proof(9, 0, &[0, 1], &[0, 1]), &[0, 1]).unwrap();
+    proxy.tick(at(40));
+    group.lead(&mut proxy, at(41), &group.proof(1, 2, &[2], &[2]), &[2]).unwrap();
+    assert_eq!(asked(&proxy), [group.id(2)]);
+}
+
+/// The proxy was not told of the third any more, or the second had left: the votes that it misses are of members that are gone.
+#[test]
+fn who_is_gone_does_not_keep_the_next_leader_out() {
+    let group = Group::new(5);
+    let mut proxy = proxy();
+    let founder = group.proof(1, 0, &[0], &[0]);
+    group.lead(&mut proxy, at(0), &founder, &[0, 1]).unwrap();
+    let next = group.proof(2, 1, &[0, 1, 2], &[1, 2]);
+    assert_eq!(group.lead(&mut proxy, at(1), &next, &[0, 1, 2]), Err(NO_MAJORITY));
+    assert_eq!(proxy.doubt(at(1)), group.entries(&[0, 1]));
+    proxy.checked(at(2), &group.entries(&[0]));
+    group.lead(&mut proxy, at(2), &next, &[1, 2]).unwrap();
+
+    // Of four one leaves: two of three elect.
+    group.lead(&mut proxy, at(3), &next, &[1, 2, 3, 4]).unwrap();
+    proxy.resign(&group.id(1));
+    group.lead(&mut proxy, at(4), &group.proof(3, 2, &[2, 3, 4], &[2, 3]), &[2, 3, 4]).unwrap();
+}
+
+#[test]
+fn electors_that_cannot_be_asked_are_waited_for() {
+    let group = Group::new(3);
+    let mut proxy = proxy();
+    let mut entries = group.entries(&[0, 1]);
+    entries[1].addrs.clear();
+    let proof = group.proof(1, 0, &[0, 1], &[0, 1]);
+    proxy.lead(at(0), &group.0[0], group.id(0), &proof, entries).unwrap();
+    proxy.resign(&group.id(0));
+    assert_eq!(proxy.ask(at(10), &group.id(2)), Answer::Wait(31));
+    assert_eq!(proxy.ask(at(10), &group.id(1)), Answer::Ask(1, vec![]), "it waits for nobody else");
+    assert!(proxy.tick(at(40)).is_empty());
+    assert_eq!(told(&proxy), (0, vec![]));
 }
 
 #[test]
@@ -162,7 +220,7 @@ fn without_their_leader_the_others_are_asked() {
     assert_eq!(asked(&proxy), [group.id(1), group.id(2)]);
     proxy.doubt(at(20));
     proxy.checked(at(21), &group.entries(&[1, 2]));
-    assert_eq!(proxy.ask(), (0, vec![]), "nobody is left");
+    assert_eq!(told(&proxy), (0, vec![]), "nobody is left");
 }
 
 #[test]
@@ -176,12 +234,13 @@ fn what_is_kept_is_restored() {
     assert_eq!(before.changed(), None, "nothing new");
     let mut after = proxy();
     after.restore(at(0), &kept).unwrap();
-    assert_eq!(after.ask(), before.ask());
+    assert_eq!(told(&after), told(&before));
     assert!(
         group.lead(&mut after, at(1), &group.proof(5, 2, &[2], &[2]), &[2]).is_err(),
         "still no majority"
     );
-    for n in 2..kept.len() {
+    assert!(after.lease.take(at(1), group.id(0)) && after.changed().is_some());
+    for n in 3..kept.len() {
         assert!(proxy().restore(at(0), &kept[..n]).is_err(), "cut after {n} bytes");
     }
 }
