@@ -122,7 +122,7 @@ fn a_mesh_at_rest_stays_as_it_is() {
     let config = active(5);
     let mut net = settled(30, config);
     net.run(SETTLE);
-    let views = |net: &crate::net::Net| (0..30).map(|who| net.neighbours(who)).collect::<Vec<_>>();
+    let views = |net: &Net| (0..30).map(|who| net.neighbours(who)).collect::<Vec<_>>();
     let before = views(&net);
     net.run(Duration::from_secs(600));
     let changed = before.iter().zip(views(&net)).filter(|(a, b)| *a != b).count();
