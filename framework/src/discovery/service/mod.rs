@@ -6,14 +6,15 @@
 //! A connection carries requests and their answers, one after the other; every service bounds both. Requests may be sent
 //! again: doing one twice does no harm.
 //!
-//! What a service is in itself is a pure state machine in virtual time; `host` gives it a listener, a clock and a
-//! file.
+//! What a service is in itself is a pure state machine in virtual time; `server` makes a service of it, to which `host`
+//! gives a listener, a clock and a file.
 
 mod ask;
 mod channel;
 pub(super) mod circle;
 pub(super) mod host;
 pub(super) mod lease;
+pub(super) mod server;
 pub(super) mod wire;
 
 use std::fmt;
