@@ -8,6 +8,7 @@ use tertulia_core::time::Instant;
 use super::messages::{Answer, Request};
 use super::state::State;
 use crate::discovery::kind;
+use crate::discovery::service::Access;
 use crate::discovery::service::host::Caller;
 use crate::discovery::service::server::{Kind, Server};
 use crate::discovery::service::wire::Entry;
@@ -24,7 +25,7 @@ impl Kind for Proxy {
     const NAME: &'static str = "proxy";
     type State = State;
 
-    fn begin(&self, _: &dyn Store) -> Result<State, String> {
+    fn begin(&self, _: &Access, _: &dyn Store) -> Result<State, String> {
         Ok(State::new(self.expire))
     }
 

@@ -10,6 +10,7 @@ use super::messages::{Answer, Request};
 use super::state::State;
 use crate::crypto::random;
 use crate::discovery::kind;
+use crate::discovery::service::Access;
 use crate::discovery::service::host::Caller;
 use crate::discovery::service::server::{Kind, Server};
 use crate::link::Locator;
@@ -26,7 +27,7 @@ impl Kind for Seed {
     const NAME: &'static str = "seed";
     type State = State;
 
-    fn begin(&self, _: &dyn Store) -> Result<State, String> {
+    fn begin(&self, _: &Access, _: &dyn Store) -> Result<State, String> {
         let random = random().map_err(|e| e.to_string())?;
         Ok(State::new(self.expire, u64::from_le_bytes(random)))
     }

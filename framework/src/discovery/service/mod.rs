@@ -22,12 +22,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use tertulia_core::id::PeerId;
+use tertulia_core::id::{GroupId, PeerId};
 use tertulia_core::units::Span;
 use tokio::sync::mpsc;
 
 use crate::crypto::LiveAuth;
-use crate::link::{Crypto, HandshakeParams, Locator, SERVICE, Transport, admit_epoch};
+use crate::link::{Crypto, HandshakeParams, Locator, SERVICE, Transport, VOUCHED, admit_epoch};
 use crate::store::Store;
 
 pub use host::Running;
@@ -60,6 +60,11 @@ impl Access {
         self.params.identity.id()
     }
 
+    /// The group.
+    pub(super) fn group(&self) -> GroupId {
+        self.params.group.id()
+    }
+
     /// Whose signatures hold in this group.
     pub(super) fn auth(&self) -> LiveAuth {
         LiveAuth::new(self.params.identity.clone(), self.params.group.clone())
@@ -67,7 +72,8 @@ impl Access {
 
     /// What is brought to a handshake between a service and whoever asks it.
     fn service_params(&self) -> HandshakeParams {
-        let epoch = self.params.epoch | SERVICE;
+        // The key manager vouches for members, and is asked before it does.
+        let epoch = self.params.epoch & !VOUCHED | SERVICE;
         HandshakeParams { epoch, admit: admit_epoch(epoch), ..self.params.clone() }
     }
 }

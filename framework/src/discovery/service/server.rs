@@ -41,7 +41,12 @@ pub(in crate::discovery) trait Kind: Send + Sync + Sized + 'static {
     type State: State;
 
     /// What it knows at first. May take a disk's time.
-    fn begin(&self, store: &dyn Store) -> Result<Self::State, String>;
+    fn begin(&self, access: &Access, store: &dyn Store) -> Result<Self::State, String>;
+
+    /// What it measures time by.
+    fn clock() -> Clock {
+        Clock::start()
+    }
 
     /// Answers a request; `None` for one that no honest peer sends.
     fn answer(server: &Arc<Server<Self>>, now: Instant, from: &Caller, request: &[u8]) -> Option<Vec<u8>>;
@@ -83,11 +88,11 @@ impl<K: Kind> Service for Post<K> {
         told: mpsc::Sender<ServiceEvent>,
     ) -> Result<Running, ServiceError> {
         let listener = listen(&access, at).await?;
-        let (kind, from) = (self.kind.clone(), store.clone());
-        let begun = tokio::task::spawn_blocking(move || kind.begin(&*from)).await;
+        let (kind, asks, from) = (self.kind.clone(), access.clone(), store.clone());
+        let begun = tokio::task::spawn_blocking(move || kind.begin(&asks, &*from)).await;
         let begun = begun.map_err(|e| e.to_string()).and_then(|begun| begun);
         let mut state = begun.map_err(|why| ServiceError::new(at, "store", why))?;
-        let clock = Clock::start();
+        let clock = K::clock();
         if let Some(bytes) = kept(at, &store, K::NAME).await?
             && let Err(error) = state.restore(clock.now(), &bytes)
         {
