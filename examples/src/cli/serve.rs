@@ -1,4 +1,4 @@
-//! `tertulia serve`: the services that a profile's members find each other through.
+//! `tertulia serve`: the services of a profile, through which its members find each other and know each other's keys.
 
 use std::fs::File;
 use std::path::PathBuf;
@@ -32,7 +32,7 @@ pub struct ServeOptions {
     #[arg(long, value_name = "SERVICE")]
     pub only: Option<String>,
     /// Where that one listens, when it is not where the profile says that others reach it
-    #[arg(long, value_name = "ADDRESS", requires = "only")]
+    #[arg(long, value_name = "ADDRESS")]
     pub listen: Option<String>,
     /// Where the services keep their state, each in a folder of its own
     #[arg(long, value_name = "FOLDER")]
@@ -54,6 +54,9 @@ impl ServeOptions {
     /// # Errors
     /// What makes the profile unusable, with status 2; or why a service cannot run.
     pub fn run(&self, registry: &Registry, copy: Option<File>) -> Result<(), Failure> {
+        if self.listen.is_some() && self.only.is_none() {
+            return Err(Failure::usage("--listen: services cannot share an address; name one with --only"));
+        }
         let mut sources = self.source.sources()?;
         if let Some(filter) = &self.log {
             sources = sources.option("--log", "log.filter", filter);

@@ -155,7 +155,8 @@ fn generate() -> Result<Vec<u8>, CryptoError> {
     Err(CryptoError::NoRsa)
 }
 
-#[cfg(all(test, feature = "rsa"))]
+#[cfg(test)]
+#[cfg(feature = "rsa")]
 mod tests {
     use super::*;
 

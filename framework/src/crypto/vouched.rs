@@ -257,5 +257,6 @@ fn internal() -> HandshakeError {
     HandshakeError::ours(Refusal::Internal)
 }
 
-#[cfg(all(test, feature = "rsa"))]
+#[cfg(test)]
+#[cfg(feature = "rsa")]
 mod tests;

@@ -88,7 +88,8 @@ fn signed(group: &GroupId, peer: &PeerId, key: &RsaKey, until_ms: u64) -> Vec<u8
     [&b"tertulia voucher 1\0"[..], &group.0, &peer.0, &until_ms.to_le_bytes(), key.modulus()].concat()
 }
 
-#[cfg(all(test, feature = "rsa"))]
+#[cfg(test)]
+#[cfg(feature = "rsa")]
 mod tests {
     use super::*;
 

@@ -14,6 +14,7 @@ pub(super) type Nonce = [u8; 16];
 
 /// What a member asks of the key manager.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(clippy::large_enum_variant, reason = "there is one at a time, and not for long")]
 pub(super) enum Request {
     /// This is my key. Said again, it has the key vouched for anew.
     Register(Nonce, RsaKey, RsaSignature),
@@ -23,6 +24,7 @@ pub(super) enum Request {
 
 /// What the key manager answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(clippy::large_enum_variant, reason = "there is one at a time, and not for long")]
 pub(super) enum Answer {
     /// This key.
     Vouched(Voucher),
@@ -163,7 +165,8 @@ fn refusal(why: Problem, request: &[u8], group: &GroupId) -> Vec<u8> {
     [&b"tertulia keys no 1\0"[..], &group.0, &[why.row().0], request].concat()
 }
 
-#[cfg(all(test, feature = "rsa"))]
+#[cfg(test)]
+#[cfg(feature = "rsa")]
 mod tests {
     use super::*;
 

@@ -182,5 +182,6 @@ impl server::State for State {
     }
 }
 
-#[cfg(all(test, feature = "rsa"))]
+#[cfg(test)]
+#[cfg(feature = "rsa")]
 mod tests;

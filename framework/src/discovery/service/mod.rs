@@ -1,4 +1,5 @@
-//! Services: programs at a known address that help members to find each other, and that no running group needs.
+//! Services: programs at a known address that help members to find each other, or to know each other's keys, and that no
+//! running group needs.
 //!
 //! A service is spoken to over the group's own transport and crypto suite, with the group's secret, so that whoever
 //! asks is known by its key, and strangers learn nothing. The handshakes of services carry [`SERVICE`] in their epoch:
