@@ -120,8 +120,9 @@ fn members_authenticate_and_go_on_without_the_key_manager() {
     assert_eq!(keys.named("registered")["peer"], *ida.peer());
     keys.signal(Signal::TERM);
     assert_eq!(keys.exit(), 0);
-    for member in [&ana, &ben, &eva] {
-        member.leaves();
+    for member in [&ana, &ben, &eva, &ida] {
+        member.say("$exit");
+        assert_eq!(member.exit(), 0);
     }
 }
 
@@ -136,7 +137,7 @@ fn the_key_manager_states_ready_and_what_is_wrong() {
     let set = ["--set", "crypto.keys.public_key=nowhere.pem"];
     says("leader-chat", &["--plain", set[0], set[1]], "public_key: nowhere.pem: ");
     says("leader-chat", &["keys", "ring"], "discovery `local` has no services to run");
-    says("leader-chat", &["keys", "gossip"], "this profile has no service `keys-0`");
+    says("leader-chat", &["keys", "gossip"], "this profile has no service of the kind `keys`");
     says("tertulia", &["serve", "leader", "--set", "crypto.keys.expire=1h"], "at least twice `update`");
     std::fs::write(place.path().join(PUBLIC), "another").unwrap();
     says("leader-chat", &["keys", "generate"], "nothing is overwritten");

@@ -34,6 +34,9 @@ pub struct ServeOptions {
     /// Where that one listens, when it is not where the profile says that others reach it
     #[arg(long, value_name = "ADDRESS")]
     pub listen: Option<String>,
+    /// Run those of this kind alone.
+    #[arg(skip)]
+    pub kind: Option<&'static str>,
     /// Where the services keep their state, each in a folder of its own
     #[arg(long, value_name = "FOLDER")]
     pub data_dir: Option<PathBuf>,
@@ -54,9 +57,6 @@ impl ServeOptions {
     /// # Errors
     /// What makes the profile unusable, with status 2; or why a service cannot run.
     pub fn run(&self, registry: &Registry, copy: Option<File>) -> Result<(), Failure> {
-        if self.listen.is_some() && self.only.is_none() {
-            return Err(Failure::usage("--listen: services cannot share an address; name one with --only"));
-        }
         let mut sources = self.source.sources()?;
         if let Some(filter) = &self.log {
             sources = sources.option("--log", "log.filter", filter);
@@ -147,6 +147,12 @@ impl ServeOptions {
                 profile.discovery.kind
             )));
         }
+        services.retain(|s| self.kind.is_none_or(|kind| s.kind() == kind));
+        if let Some(kind) = self.kind.filter(|_| services.is_empty()) {
+            return Err(Failure::usage(format!(
+                "this profile has no service of the kind `{kind}`; choose another"
+            )));
+        }
         if let Some(only) = &self.only {
             let names: Vec<String> = services.iter().map(|s| s.name()).collect();
             services.retain(|s| s.name() == *only);
@@ -154,6 +160,9 @@ impl ServeOptions {
                 let remedy = tertulia::profile::near::remedy(only, names.iter().map(String::as_str));
                 return Err(Failure::usage(format!("this profile has no service `{only}`; {remedy}")));
             }
+        }
+        if self.listen.is_some() && services.len() > 1 {
+            return Err(Failure::usage("--listen: services cannot share an address; name one with --only"));
         }
         Ok(services)
     }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use tertulia::crypto::rsa::RsaKey;
-use tertulia::discovery::keys::manager_pair;
+use tertulia::discovery::keys::{KIND, manager_pair};
 use tertulia::profile::Profile;
 use tertulia::registry::Registry;
 
@@ -60,7 +60,7 @@ impl KeysOptions {
             return print(&generate.run(registry)?);
         }
         self.serve.source = self.serve.source.or_profile(PROFILE);
-        self.serve.only.get_or_insert_with(|| SERVICE.to_owned());
+        self.serve.kind = Some(KIND);
         self.serve.run(registry, None)
     }
 }

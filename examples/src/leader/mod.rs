@@ -7,6 +7,7 @@ mod prompt;
 use std::io::IsTerminal;
 
 use clap::{Args, Subcommand};
+use tertulia::discovery::kind;
 use tertulia::registry::Registry;
 
 use crate::chat;
@@ -57,6 +58,7 @@ pub fn run(mut options: LeaderOptions, registry: &Registry) -> Result<(), Failur
         Some(LeaderCommand::Keys(keys)) => keys.run(registry),
         Some(LeaderCommand::Proxy(mut proxy)) => {
             proxy.serve.source = proxy.serve.source.or_profile(PROFILE);
+            proxy.serve.kind = Some(kind::PROXY);
             if let Some(index) = proxy.index {
                 proxy.serve.only = Some(format!("proxy-{index}"));
             }
