@@ -8,7 +8,7 @@
 //! |---|---|---|
 //! | [`bus`] | [`bus::Node`]: publish, send, request, subscribe, members, events, leave | – |
 //! | [`codec`] | typed payloads through erased-serde: `postcard`, `json` | [`codec::Codec`] |
-//! | [`crypto`] | identities, group secrets; `noise` and `plain` links | [`link::Crypto`] |
+//! | [`crypto`] | identities, group secrets; `noise` and `plain` links; RSA keys that a key manager vouches for | [`link::Crypto`] |
 //! | [`link`] | handshake, sealed records, lanes, batches; the framing of stream transports | [`link::Transport`] |
 //! | [`discovery`] | where members are found: `static`, `local`, `seeds`, `proxy` | [`discovery::Discovery`] |
 //! | [`store`] | what outlives a run: in memory, in a folder | [`store::Store`] |
@@ -34,6 +34,9 @@
 //!
 //! **Back-pressure.** `publish` waits while `limits.pending` bytes wait already; the engine's window holds a flood back
 //! to the pace of the slowest member in step, for at most `delivery.stall`. What a slow reader costs is said in [`bus`].
+//!
+//! **Features.** `rsa` makes RSA keys, for members that a [key manager](discovery::keys) authenticates; it takes a C
+//! library's time to build. Keys that are there already are used without it.
 //!
 //! **Errors** carry a stable code, the reason and what to do next.
 

@@ -11,6 +11,7 @@
 pub mod behind;
 pub mod fault;
 pub mod group;
+pub mod keys;
 pub mod log;
 pub mod lossy;
 pub mod process;

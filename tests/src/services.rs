@@ -121,7 +121,8 @@ impl Services {
     }
 }
 
-fn access(group: &Group) -> Access {
+/// What somebody brings who is in the group and nobody in it.
+pub(crate) fn access(group: &Group) -> Access {
     let params = HandshakeParams {
         identity: Arc::new(Identity::generate().unwrap()),
         group: group.key.clone(),

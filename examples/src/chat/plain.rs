@@ -13,7 +13,10 @@ fn text<'a>(value: &'a Value, field: &str) -> &'a str {
 pub(super) fn write(told: &Told, out: &mut String) {
     let t = |field: &str| told.text(field);
     let line = match told.name {
-        "ready" if t("group").is_empty() => format!("* {} at {}", t("service"), t("addr")),
+        "ready" if t("group").is_empty() => format!("* Ready: {} at {}", t("service"), t("addr")),
+        "registered" if t("at").is_empty() => {
+            format!("* {} at {}: {} is known", t("service"), t("addr"), short(&t("peer")))
+        }
         "registered" => {
             format!("* {} at {}: {} is at {}", t("service"), t("addr"), short(&t("peer")), t("at"))
         }

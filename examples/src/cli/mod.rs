@@ -33,7 +33,7 @@ pub use ticket::{Invitation, TicketOptions};
 pub enum Command {
     /// Talk with a group
     Chat(Box<ChatOptions>),
-    /// Run the services that members of a profile find each other through
+    /// Run the services of a profile: those that its members find each other through, and its key manager
     Serve(ServeOptions),
     /// Write a private profile with a fresh secret
     New(NewOptions),

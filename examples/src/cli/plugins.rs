@@ -49,7 +49,9 @@ mod tests {
         assert!(text.contains("  tcp              advertise (not set), nodelay = true\n"), "{text}");
         let udp = "  udp              advertise (not set), datagram = \"1200B\", resend = 5\n";
         assert!(text.contains(udp), "{text}");
-        assert!(text.contains("crypto:\n  noise            allow_plaintext = false\n"), "{text}");
+        let keys = r#"keys = { expire = "168h", manager = "", public_key = "", update = "1h" }"#;
+        let noise = format!("crypto:\n  noise            allow_plaintext = false, {keys}\n");
+        assert!(text.contains(&noise), "{text}");
         let seeds = "  seeds            expire = \"40s\", seeds = [], update = \"13s\"\n";
         assert!(text.contains(seeds), "{text}");
         let proxies = "  proxy            expire = \"20s\", proxies = [], update = \"5s\"\n";

@@ -1,4 +1,4 @@
-//! `tertulia serve`: the services that a profile's members find each other through.
+//! `tertulia serve`: the services of a profile, through which its members find each other and know each other's keys.
 
 use std::fs::File;
 use std::path::PathBuf;
@@ -7,10 +7,10 @@ use std::sync::Arc;
 use clap::Args;
 use serde_json::json;
 use tertulia::discovery::service::{Access, News, Running, Service, ServiceEvent};
-use tertulia::link::{HandshakeParams, Locator, admit_epoch};
+use tertulia::link::{HandshakeParams, Locator, VOUCHED, admit_epoch};
 use tertulia::profile::{Profile, SecretText, address};
 use tertulia::registry::Registry;
-use tertulia::store::{DataDir, StorePlace, data_home, identity, next_incarnation};
+use tertulia::store::{DataDir, Store, StorePlace, data_home, identity, next_incarnation};
 use tokio::sync::mpsc;
 
 use super::{Failure, SourceOptions};
@@ -32,8 +32,11 @@ pub struct ServeOptions {
     #[arg(long, value_name = "SERVICE")]
     pub only: Option<String>,
     /// Where that one listens, when it is not where the profile says that others reach it
-    #[arg(long, value_name = "ADDRESS", requires = "only")]
+    #[arg(long, value_name = "ADDRESS")]
     pub listen: Option<String>,
+    /// Run those of this kind alone.
+    #[arg(skip)]
+    pub kind: Option<&'static str>,
     /// Where the services keep their state, each in a folder of its own
     #[arg(long, value_name = "FOLDER")]
     pub data_dir: Option<PathBuf>,
@@ -100,6 +103,8 @@ impl ServeOptions {
         let group = Arc::new(profile.group_key()?);
         let transport = registry.transport.build(profile, &())?;
         let crypto = registry.crypto.build(profile, &())?;
+        // Members that a key manager authenticates answer nobody who does not know of it.
+        let epoch = if registry.keys(profile)?.authenticates() { VOUCHED } else { 0 };
         let mut running = Vec::new();
         for service in self.choose(profile, registry)? {
             let at = match &self.listen {
@@ -113,7 +118,7 @@ impl ServeOptions {
                     "{at}: this profile has the demo secret, which everyone knows; `tertulia new` makes a private one"
                 )));
             }
-            let store = registry.store.build(profile, &self.place(profile, &service.name())?)?;
+            let store = self.store(profile, registry, &service.name())?;
             let broken = |error: tertulia::store::StoreError| Failure::new(error.to_string());
             let (identity, notice) = identity(&*store).map_err(broken)?;
             notice.inspect(|notice| tracing::warn!("{notice}"));
@@ -124,8 +129,8 @@ impl ServeOptions {
                 identity: Arc::new(identity),
                 group: group.clone(),
                 incarnation,
-                epoch: 0,
-                admit: admit_epoch(0),
+                epoch,
+                admit: admit_epoch(epoch),
             };
             let access = Access::new(transport.clone(), crypto.clone(), params);
             let started = service.serve(&at, access, store, told.clone()).await;
@@ -135,12 +140,17 @@ impl ServeOptions {
     }
 
     fn choose(&self, profile: &Profile, registry: &Registry) -> Result<Vec<Box<dyn Service>>, Failure> {
-        let group = tertulia_core::id::GroupId::default();
-        let mut services = registry.build_discovery(profile, group)?.services();
+        let mut services = registry.services(profile)?;
         if services.is_empty() {
             return Err(Failure::usage(format!(
                 "discovery `{}` has no services to run; choose a profile with another discovery.kind",
                 profile.discovery.kind
+            )));
+        }
+        services.retain(|s| self.kind.is_none_or(|kind| s.kind() == kind));
+        if let Some(kind) = self.kind.filter(|_| services.is_empty()) {
+            return Err(Failure::usage(format!(
+                "this profile has no service of the kind `{kind}`; choose another"
             )));
         }
         if let Some(only) = &self.only {
@@ -151,11 +161,19 @@ impl ServeOptions {
                 return Err(Failure::usage(format!("this profile has no service `{only}`; {remedy}")));
             }
         }
+        if self.listen.is_some() && services.len() > 1 {
+            return Err(Failure::usage("--listen: services cannot share an address; name one with --only"));
+        }
         Ok(services)
     }
 
-    /// Where a service keeps its state.
-    fn place(&self, profile: &Profile, name: &str) -> Result<StorePlace, Failure> {
+    /// Where a service keeps its state, locked.
+    pub(crate) fn store(
+        &self,
+        profile: &Profile,
+        registry: &Registry,
+        name: &str,
+    ) -> Result<Arc<dyn Store>, Failure> {
         let folder = match &self.data_dir {
             Some(folder) => folder.join(name),
             None => {
@@ -164,7 +182,8 @@ impl ServeOptions {
                 DataDir::of_service(&home, &profile.group.name, name)
             }
         };
-        Ok(StorePlace { explicit: Some(folder), home: None, group: profile.group.name.clone() })
+        let place = StorePlace { explicit: Some(folder), home: None, group: profile.group.name.clone() };
+        Ok(registry.store.build(profile, &place)?)
     }
 }
 

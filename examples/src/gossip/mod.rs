@@ -13,6 +13,7 @@ use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
+use tertulia::discovery::kind;
 use tertulia::link::Locator;
 use tertulia::registry::Registry;
 use tertulia_core::units::Span;
@@ -73,6 +74,7 @@ pub struct SeedOptions {
 pub fn run(mut options: GossipOptions, registry: &Registry) -> Result<(), Failure> {
     if let Some(GossipCommand::Seed(mut seed)) = options.command.take() {
         seed.serve.source = seed.serve.source.or_profile(PROFILE);
+        seed.serve.kind = Some(kind::SEEDS);
         if let Some(index) = seed.index {
             seed.serve.only = Some(format!("seed-{index}"));
         }

@@ -1,15 +1,18 @@
 //! `leader-chat`: talk in a group whose elected leader keeps who takes part; proxies at known addresses send newcomers to
 //! it.
 
+mod keys;
 mod prompt;
 
 use std::io::IsTerminal;
 
 use clap::{Args, Subcommand};
+use tertulia::discovery::kind;
 use tertulia::registry::Registry;
 
 use crate::chat;
 use crate::cli::{ChatOptions, Failure, ServeOptions};
+pub use keys::{GenerateOptions, KeysCommand, KeysOptions};
 
 /// The profile of this program, unless another is named.
 const PROFILE: &str = "leader";
@@ -31,6 +34,8 @@ pub struct LeaderOptions {
 pub enum LeaderCommand {
     /// Run the profile's reverse proxies, all of them or one
     Proxy(ProxyOptions),
+    /// Run the profile's RSA key manager, or make its keys
+    Keys(KeysOptions),
 }
 
 /// Options of `leader-chat proxy`.
@@ -50,8 +55,10 @@ pub struct ProxyOptions {
 /// Why it could not, or how it ended badly.
 pub fn run(mut options: LeaderOptions, registry: &Registry) -> Result<(), Failure> {
     match options.command.take() {
+        Some(LeaderCommand::Keys(keys)) => keys.run(registry),
         Some(LeaderCommand::Proxy(mut proxy)) => {
             proxy.serve.source = proxy.serve.source.or_profile(PROFILE);
+            proxy.serve.kind = Some(kind::PROXY);
             if let Some(index) = proxy.index {
                 proxy.serve.only = Some(format!("proxy-{index}"));
             }

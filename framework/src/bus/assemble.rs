@@ -33,6 +33,9 @@ impl Builder {
             .discovery(discovery)
             .store(store)
             .listen(profile.node.listen.clone());
+        if let Some(keys) = registry.build_keys(profile)? {
+            builder = builder.keys(keys);
+        }
         if let Some(nick) = &profile.node.nick {
             builder = builder.explicit_nick(nick.clone());
         }

@@ -22,10 +22,11 @@ use super::request::{Pending, Requests};
 use super::shared::Shared;
 use super::subscription::{Events, Feed, Subscription};
 use crate::codec::{Codec, Postcard};
-use crate::crypto::{GroupKey, Identity, LiveAuth};
+use crate::crypto::{GroupKey, Identity, LiveAuth, Vouched};
 use crate::discovery::Discovery;
+use crate::discovery::keys::{Keys, Vouching};
 use crate::discovery::service::Access;
-use crate::link::{Crypto, HandshakeParams, Locator, Transport, admit_epoch};
+use crate::link::{Crypto, HandshakeParams, Locator, Transport, VOUCHED, admit_epoch};
 use crate::store::{MemoryStore, Store, StoreError, identity as stored_identity, next_incarnation};
 
 /// Questions to a driver that wait at most; who asks more waits.
@@ -49,6 +50,7 @@ pub struct Builder {
     listen: Option<String>,
     entry: Entry,
     discovery: Option<Arc<dyn Discovery>>,
+    keys: Option<Keys>,
     hub: Arc<Hub>,
     pending: Arc<Pending>,
     wake: Arc<Notify>,
@@ -93,6 +95,7 @@ impl Builder {
             listen: None,
             entry: Entry::Seek,
             discovery: None,
+            keys: None,
             hub: Arc::new(hub),
             pending: Arc::default(),
             wake,
@@ -188,6 +191,13 @@ impl Builder {
     #[must_use]
     pub fn discovery(mut self, discovery: Arc<dyn Discovery>) -> Self {
         self.discovery = Some(discovery);
+        self
+    }
+
+    /// The key manager that vouches for members: nobody links with one that it does not vouch for.
+    #[must_use]
+    pub fn keys(mut self, keys: Keys) -> Self {
+        self.keys = Some(keys);
         self
     }
 
@@ -287,11 +297,19 @@ impl Builder {
         let (book, changes) = watch::channel(Book::new());
         let keeper = tokio::spawn(book::keep(self.store.clone(), changes));
         let store = self.store;
-        let epoch = u64::from(self.epoch);
+        let epoch = u64::from(self.epoch) | if self.keys.is_some() { VOUCHED } else { 0 };
         let params =
             HandshakeParams { identity: kept.identity, group, incarnation, epoch, admit: admit_epoch(epoch) };
+        let access = Access::new(transport.clone(), crypto.clone(), params.clone());
+        let (mut crypto, mut vouching) = (crypto, None);
+        if let Some(keys) = self.keys {
+            let kept = vouched(keys, access.clone(), store.clone()).await?;
+            crypto = Arc::new(Vouched::new(crypto, kept.keyring()));
+            let hub = shared.hub.clone();
+            vouching = Some(tokio::spawn(kept.keep(move |event| hub.event(&event))));
+        }
         if let Some(discovery) = &self.discovery {
-            discovery.attach(Access::new(transport.clone(), crypto.clone(), params.clone()));
+            discovery.attach(access);
         }
         let parts = Parts {
             engine,
@@ -311,6 +329,7 @@ impl Builder {
         tokio::spawn(async move {
             // When the driver panics, handles see the end without an outcome.
             let (outcome, parcels) = driver::run(parts).await;
+            vouching.inspect(tokio::task::JoinHandle::abort);
             let saved =
                 tokio::task::spawn_blocking(move || book::save_run(&*store, incarnation, parcels)).await;
             match saved {
@@ -326,6 +345,17 @@ impl Builder {
         let codec = self.codec.unwrap_or_else(|| Arc::new(Postcard::new(limits.message.bytes())));
         Ok(Node::new(shared, ask, outcome, codec))
     }
+}
+
+/// Has this node's key vouched for.
+async fn vouched(keys: Keys, access: Access, store: Arc<dyn Store>) -> Result<Vouching, StartError> {
+    let vouching = Vouching::start(keys, access, store).await;
+    let vouching = vouching.map_err(|error| {
+        StartError::new("store", error.to_string(), "restore the key, or remove it for a new one")
+    })?;
+    let hint = "give this member the public key of the group's key manager, and a key of its own";
+    vouching.first().await.map_err(|error| StartError::new(error.code(), error.to_string(), hint))?;
+    Ok(vouching)
 }
 
 /// Reads what the store holds, off the event loop.

@@ -7,14 +7,20 @@ mod group;
 mod identity;
 pub mod noise;
 pub mod plain;
+pub mod rsa;
 mod seal;
 mod secret;
+mod vouched;
+mod voucher;
 mod wire;
 
 pub use auth::LiveAuth;
 pub use group::GroupKey;
 pub use identity::Identity;
 pub use secret::{GroupSecret, SecretError};
+pub use vouched::{Keyring, Vouched};
+pub use voucher::Voucher;
+pub(crate) use voucher::unix_ms;
 pub use wire::REFUSE;
 
 /// A failure below the protocols: the system gives no randomness, or a library refuses a key.
@@ -26,6 +32,9 @@ pub enum CryptoError {
     /// A key of the wrong form.
     #[error("the key is not usable: restore the identity file, or remove it for a new identity")]
     Key,
+    /// No way to make an RSA key.
+    #[error("this program makes no RSA keys: build it with the feature `rsa` of `tertulia`")]
+    NoRsa,
 }
 
 /// Fills `N` bytes with the system's randomness.

@@ -10,6 +10,9 @@ pub(super) const HELLO: u8 = 1;
 pub(super) const REPLY: u8 = 2;
 pub(super) const FINISH: u8 = 3;
 pub(super) const ACCEPT: u8 = 4;
+/// Behind the handshake of a suite: a proof of one's RSA key, and that it was taken.
+pub(super) const PROVE: u8 = 5;
+pub(super) const AGREE: u8 = 6;
 
 /// The first byte of a refusal; its code follows and ends the message.
 pub const REFUSE: u8 = 0xff;

@@ -15,6 +15,7 @@
 //! down, not that nobody is there.
 
 mod fixed;
+pub mod keys;
 mod local;
 pub mod proxy;
 mod runtime;

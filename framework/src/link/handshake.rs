@@ -24,12 +24,17 @@ pub type Admission = Arc<dyn Fn(Option<&PeerId>, u64) -> Result<(), Refusal> + S
 /// member, nor the other way round.
 pub const SERVICE: u64 = 1 << 63;
 
+/// Set in the epoch of members that are authenticated by a key manager (see [`Vouched`](crate::crypto::Vouched)), and of
+/// services that ask them: they link with nobody who is not.
+pub const VOUCHED: u64 = 1 << 62;
+
 /// The usual admission: every holder of the secret that is in this epoch.
 #[must_use]
 pub fn admit_epoch(epoch: u64) -> Admission {
     Arc::new(move |_, theirs| match theirs ^ epoch {
         0 => Ok(()),
         differs if differs & SERVICE != 0 => Err(Refusal::Service),
+        differs if differs & VOUCHED != 0 => Err(Refusal::Keys),
         _ => Err(Refusal::Epoch),
     })
 }

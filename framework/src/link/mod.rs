@@ -32,7 +32,7 @@ pub use error::{TransportCode, TransportError};
 pub use establish::{EstablishError, Link, establish, refuse};
 pub use handshake::{
     Admission, Crypto, CryptoCheck, HANDSHAKE_MAX, Handshake, HandshakeError, HandshakeParams, PROTOCOL,
-    Role, SERVICE, Session, Side, Step, admit_epoch,
+    Role, SERVICE, Session, Side, Step, VOUCHED, admit_epoch,
 };
 pub use lanes::Lanes;
 pub use locator::{Locator, LocatorError};

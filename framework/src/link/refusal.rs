@@ -37,12 +37,20 @@ pub enum Refusal {
     Internal,
     /// One of the two is a service of discovery, and no member.
     Service,
+    /// One of the two is authenticated by a key manager, and the other is not.
+    Keys,
+    /// The key manager has not vouched for the member's key yet, or no more.
+    NoVoucher,
+    /// What should prove the member's key is not the key manager's word, or not about this member.
+    BadVoucher,
+    /// The key manager's word for the member's key is of the past.
+    VoucherExpired,
     /// A code that this version does not know.
     Other(u8),
 }
 
 impl Refusal {
-    const KNOWN: [(u8, Refusal, &'static str); 14] = [
+    const KNOWN: [(u8, Refusal, &'static str); 18] = [
         (1, Refusal::Version, "version"),
         (2, Refusal::Suite, "crypto-suite"),
         (3, Refusal::WrongSecret, "wrong-secret"),
@@ -57,6 +65,10 @@ impl Refusal {
         (12, Refusal::Slow, "slow"),
         (13, Refusal::Internal, "internal"),
         (14, Refusal::Service, "service"),
+        (15, Refusal::Keys, "keys"),
+        (16, Refusal::NoVoucher, "no-voucher"),
+        (17, Refusal::BadVoucher, "bad-voucher"),
+        (18, Refusal::VoucherExpired, "voucher-expired"),
     ];
 
     /// The byte on the wire.
@@ -98,6 +110,9 @@ impl Refusal {
             Refusal::Slow => "try again, or raise the deadline of handshakes",
             Refusal::Internal => "see the log of the other side",
             Refusal::Service => "join through a member; services stand in the profile's table `discovery`",
+            Refusal::Keys => "set crypto.keys.public_key on both sides, or on neither",
+            Refusal::NoVoucher | Refusal::VoucherExpired => "start the key manager (`leader-chat keys`)",
+            Refusal::BadVoucher => "give both sides the public key of the group's one key manager",
             Refusal::Other(_) => "run the same version on both sides",
         }
     }
@@ -120,6 +135,10 @@ impl fmt::Display for Refusal {
             Refusal::Slow => "the handshake took too long",
             Refusal::Internal => "an internal error",
             Refusal::Service => "one of the two is a service, and the other a member",
+            Refusal::Keys => "one of the two is authenticated by a key manager, and the other is not",
+            Refusal::NoVoucher => "the key manager does not vouch for the member's key so far",
+            Refusal::BadVoucher => "the key manager does not vouch for the member's key",
+            Refusal::VoucherExpired => "the key manager vouches no longer for the member's key",
             Refusal::Other(byte) => return write!(f, "for an unknown reason ({byte})"),
         })
     }

@@ -1,5 +1,6 @@
 //! All seams of a program.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use figment::value::Dict;
@@ -11,12 +12,14 @@ use super::seam::{RegistryError, Seam};
 use crate::bus::check_fit;
 use crate::codec::{self, Codec, Json, Postcard};
 use crate::crypto::{noise, plain};
+use crate::discovery::keys::{Keys, KeysConfig};
+use crate::discovery::service::Service;
 use crate::discovery::{
     self, Discovery, Fixed, FixedConfig, Local, LocalConfig, Proxy, ProxyConfig, Seeds, SeedsConfig,
     runtime_dir,
 };
 use crate::link::{Crypto, CryptoCheck, Locator, Transport};
-use crate::profile::{Profile, ProfileError};
+use crate::profile::{Place, Profile, ProfileError};
 use crate::store::{self, FileStore, MemoryStore, Store, StorePlace, data_home};
 
 /// What a codec is built for: the longest payload.
@@ -54,11 +57,13 @@ pub struct Registry {
 }
 
 /// The options of both suites here. `noise` takes the permission as well, so that one line changes the suite.
-#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct SuiteConfig {
     /// Links may run without encryption.
     allow_plaintext: bool,
+    /// The key manager that authenticates members beside the suite.
+    keys: KeysConfig,
 }
 
 /// A table without options.
@@ -92,7 +97,7 @@ impl Registry {
         check_join(profile, &*transport)?;
         self.crypto.build(profile, &())?;
         self.build_codec(profile)?;
-        self.build_discovery(profile, GroupId::default())?;
+        self.services(profile)?;
         self.store.check(profile)
     }
 
@@ -150,6 +155,45 @@ impl Registry {
         self.discovery.build(profile, &DiscoveryPlace { group, transport, runtime })
     }
 
+    /// The services that somebody has to run for members of this profile: those of its discovery, and its key manager.
+    ///
+    /// # Errors
+    /// The line to correct.
+    pub fn services(&self, profile: &Profile) -> Result<Vec<Box<dyn Service>>, ProfileError> {
+        let mut all = self.build_discovery(profile, GroupId::default())?.services();
+        let keys = self.keys(profile)?.services(&profile.transport.kind);
+        all.extend(keys.map_err(|why| no_keys(profile, why))?);
+        Ok(all)
+    }
+
+    /// The profile's key manager, the table `crypto.keys`.
+    ///
+    /// # Errors
+    /// The line to correct.
+    pub fn keys(&self, profile: &Profile) -> Result<KeysConfig, ProfileError> {
+        let Some(table) = profile.crypto.options.get("keys") else { return Ok(KeysConfig::default()) };
+        table.deserialize().map_err(|error| no_keys(profile, error.to_string()))
+    }
+
+    /// A member's side of the profile's key manager, when members are authenticated by one. Reads the file with its
+    /// public key.
+    ///
+    /// # Errors
+    /// The line to correct.
+    pub fn build_keys(&self, profile: &Profile) -> Result<Option<Keys>, ProfileError> {
+        let config = self.keys(profile)?;
+        if !config.authenticates() {
+            return Ok(None);
+        }
+        let file = match profile.place("crypto.keys.public_key") {
+            // As a secret's file: relative to the profile that names it.
+            Place::File { name, .. } => Path::new(&name).with_file_name("").join(&config.public_key),
+            _ => config.public_key.clone(),
+        };
+        let keys = Keys::open(&config, &profile.transport.kind, &file);
+        keys.map(Some).map_err(|why| no_keys(profile, why))
+    }
+
     /// The profile's store, its data directory found through this process's environment and locked.
     ///
     /// # Errors
@@ -172,8 +216,8 @@ impl Registry {
 pub fn built_in() -> Result<Registry, RegistryError> {
     let mut all = Registry::empty();
     all.crypto
-        .add(noise::KIND, SuiteConfig::default(), |c, ()| checked(noise::build(&noise::Config {}), c))?
-        .add(plain::KIND, SuiteConfig::default(), |c, ()| checked(plain::build(&plain::Config {}), c))?;
+        .add(noise::KIND, SuiteConfig::default(), |c, ()| checked(noise::build(&noise::Config {}), &c))?
+        .add(plain::KIND, SuiteConfig::default(), |c, ()| checked(plain::build(&plain::Config {}), &c))?;
     all.codec
         .add(codec::kind::POSTCARD, NoOptions {}, |_, at| {
             ok::<Arc<dyn Codec>>(Arc::new(Postcard::new(at.limit)))
@@ -216,12 +260,17 @@ fn check_join(profile: &Profile, transport: &dyn Transport) -> Result<(), Profil
     Ok(())
 }
 
+fn no_keys(profile: &Profile, why: String) -> ProfileError {
+    profile.error("crypto.keys", why, "see `leader-chat keys generate`")
+}
+
 fn ok<T>(plugin: T) -> Result<T, std::convert::Infallible> {
     Ok(plugin)
 }
 
 /// The suite, if it has no objection to the profile.
-fn checked(suite: Arc<dyn Crypto>, config: SuiteConfig) -> Result<Arc<dyn Crypto>, String> {
+fn checked(suite: Arc<dyn Crypto>, config: &SuiteConfig) -> Result<Arc<dyn Crypto>, String> {
+    config.keys.check().map_err(|why| format!("keys: {why}"))?;
     suite.check(&CryptoCheck { allow_plaintext: config.allow_plaintext })?;
     Ok(suite)
 }

@@ -99,6 +99,14 @@ impl Place {
         Chat { name: name.to_owned(), command, reads: Reads::Events }
     }
 
+    /// A program that goes on by itself; what it tells is read as lines.
+    #[must_use]
+    pub fn served(&self, program: &str, args: &[&str]) -> Running {
+        let mut command = self.command(program);
+        command.args(args);
+        Running::start(program, command, Reads::Lines)
+    }
+
     /// `tertulia chat PROFILE --plain` with this nick: lines are read as they are.
     #[must_use]
     pub fn plain(&self, profile: &str, nick: &str) -> Chat {

@@ -134,7 +134,12 @@ impl Driver {
     fn tell_of_stranger(&mut self, error: &HandshakeError) {
         let differs = matches!(
             error.refusal,
-            Refusal::Version | Refusal::Suite | Refusal::WrongSecret | Refusal::Epoch
+            Refusal::Version
+                | Refusal::Suite
+                | Refusal::WrongSecret
+                | Refusal::Epoch
+                | Refusal::Keys
+                | Refusal::BadVoucher
         );
         if differs && error.side == Side::Us {
             self.strangers.knock(error.refusal, error.code(), error.hint());
@@ -251,6 +256,8 @@ fn refused(error: &EstablishError, addr: &Addr) -> Dialling {
                     | Refusal::WrongSecret
                     | Refusal::Epoch
                     | Refusal::NotAdmitted
+                    | Refusal::Keys
+                    | Refusal::BadVoucher
             ),
         },
         EstablishError::Transport(error) => DialFailure::Trouble(error.reason().to_string()),

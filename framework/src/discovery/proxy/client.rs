@@ -16,6 +16,7 @@ use super::ProxyConfig;
 use super::messages::{Answer, MEMBERS_MAX, Request};
 use super::server::Proxy as Server;
 use crate::discovery::service::circle::{Circle, places};
+use crate::discovery::service::server::posts;
 use crate::discovery::service::wire::{ADDRS_MAX, Entry, yes_or_no};
 use crate::discovery::service::{Access, Service, ServiceError};
 use crate::discovery::{Announcement, Discovery, DiscoveryError, Electors, Founding, Leading, kind};
@@ -80,9 +81,7 @@ impl Discovery for Proxy {
     }
 
     fn services(&self) -> Vec<Box<dyn Service>> {
-        let expire = self.0.config.expire.0;
-        let all = self.0.circle.places.iter().cloned().enumerate();
-        all.map(|(index, at)| Box::new(Server { index, at, expire }) as Box<dyn Service>).collect()
+        posts(Server { expire: self.0.config.expire.0 }, &self.0.circle.places)
     }
 
     async fn lookup(&self) -> Result<Vec<Locator>, DiscoveryError> {

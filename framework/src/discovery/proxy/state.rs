@@ -11,6 +11,7 @@ use tertulia_core::wire::{Reader, WireError, Writer};
 use super::messages::{Answer, LIST_MAX, ids};
 use crate::discovery::service::lease::Lease;
 use crate::discovery::service::wire::{Entry, read_entries, write_entries};
+use crate::discovery::service::{News, server};
 
 /// Those that have just been asked whether they are there are not asked again before.
 const RECHECK: Duration = Duration::from_secs(5);
@@ -27,6 +28,15 @@ pub(super) enum Change {
     Leads(Entry),
     /// Not to this leader any more, and why.
     Gone(PeerId, &'static str),
+}
+
+impl From<Change> for News {
+    fn from(change: Change) -> News {
+        match change {
+            Change::Leads(Entry { peer, addrs }) => News::Registered { peer, at: addrs },
+            Change::Gone(peer, reason) => News::Removed { peer, reason },
+        }
+    }
 }
 
 /// Whom newcomers are sent to.
@@ -194,16 +204,6 @@ impl State {
         }
     }
 
-    pub(super) fn changes(&mut self) -> Vec<Change> {
-        std::mem::take(&mut self.changes)
-    }
-
-    /// What is to be kept, when it has changed since this was last asked.
-    pub(super) fn changed(&mut self) -> Option<Vec<u8>> {
-        let lease = self.lease.changed();
-        (std::mem::take(&mut self.dirty) | lease).then(|| self.encode())
-    }
-
     fn encode(&self) -> Vec<u8> {
         let mut w = Writer::new();
         w.u8(VERSION);
@@ -216,9 +216,13 @@ impl State {
         }
         w.finish().to_vec()
     }
+}
+
+impl server::State for State {
+    type Change = Change;
 
     /// Takes over what was kept; the leader has the usual time to say that it still leads.
-    pub(super) fn restore(&mut self, now: Instant, bytes: &[u8]) -> Result<(), WireError> {
+    fn restore(&mut self, now: Instant, bytes: &[u8]) -> Result<(), WireError> {
         let mut r = Reader::new(bytes);
         if r.u8()? != VERSION {
             return Err(WireError::Range("version"));
@@ -234,6 +238,16 @@ impl State {
         let (checking, recheck, expired) = (false, now, false);
         self.known = Some(Known { ballot, list, asked, leads, until, expired, checking, recheck });
         Ok(())
+    }
+
+    fn changes(&mut self) -> Vec<Change> {
+        std::mem::take(&mut self.changes)
+    }
+
+    /// What is to be kept, when it has changed since this was last asked.
+    fn changed(&mut self) -> Option<Vec<u8>> {
+        let lease = self.lease.changed();
+        (std::mem::take(&mut self.dirty) | lease).then(|| self.encode())
     }
 }
 

@@ -14,6 +14,7 @@ use super::SeedsConfig;
 use super::messages::{Answer, Request};
 use super::server::Seed;
 use crate::discovery::service::circle::{Circle, places};
+use crate::discovery::service::server::posts;
 use crate::discovery::service::{Access, Service};
 use crate::discovery::{Announcement, Discovery, DiscoveryError, Founding, kind};
 use crate::link::Locator;
@@ -72,9 +73,7 @@ impl Discovery for Seeds {
     }
 
     fn services(&self) -> Vec<Box<dyn Service>> {
-        let expire = self.0.config.expire.0;
-        let seeds = self.0.circle.places.iter().cloned().enumerate();
-        seeds.map(|(index, at)| Box::new(Seed { index, at, expire }) as Box<dyn Service>).collect()
+        posts(Seed { expire: self.0.config.expire.0 }, &self.0.circle.places)
     }
 
     async fn lookup(&self) -> Result<Vec<Locator>, DiscoveryError> {

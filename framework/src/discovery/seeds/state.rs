@@ -11,6 +11,7 @@ use tertulia_core::wire::{Reader, WireError, Writer};
 use super::messages::LIST_MAX;
 use crate::discovery::service::lease::Lease;
 use crate::discovery::service::wire::{ADDRS_MAX, Entry, read_addrs, write_addrs};
+use crate::discovery::service::{News, server};
 use crate::link::Locator;
 
 /// Peers that a seed knows at most, and of those from one machine. What is kept stays within an item of the store.
@@ -34,6 +35,15 @@ pub(super) enum Change {
     Registered(PeerId, Vec<Locator>),
     /// A peer is gone, and why.
     Removed(PeerId, &'static str),
+}
+
+impl From<Change> for News {
+    fn from(change: Change) -> News {
+        match change {
+            Change::Registered(peer, at) => News::Registered { peer, at },
+            Change::Removed(peer, reason) => News::Removed { peer, reason },
+        }
+    }
 }
 
 /// A peer of the list.
@@ -153,17 +163,6 @@ impl State {
         silent.iter().for_each(|peer| self.remove(peer, "no updates"));
     }
 
-    /// What changed since this was last asked.
-    pub(super) fn changes(&mut self) -> Vec<Change> {
-        std::mem::take(&mut self.changes)
-    }
-
-    /// What is to be kept, when it has changed since this was last asked.
-    pub(super) fn changed(&mut self) -> Option<Vec<u8>> {
-        let lease = self.lease.changed();
-        (std::mem::take(&mut self.dirty) | lease).then(|| self.encode())
-    }
-
     fn remove(&mut self, who: &PeerId, why: &'static str) {
         if self.known.remove(who).is_some() {
             self.changes.push(Change::Removed(*who, why));
@@ -185,9 +184,13 @@ impl State {
         }
         w.finish().to_vec()
     }
+}
+
+impl server::State for State {
+    type Change = Change;
 
     /// Takes over what was kept. Everybody has the usual time to say that it is still here.
-    pub(super) fn restore(&mut self, now: Instant, bytes: &[u8]) -> Result<(), WireError> {
+    fn restore(&mut self, now: Instant, bytes: &[u8]) -> Result<(), WireError> {
         let mut r = Reader::new(bytes);
         if r.u8()? != VERSION {
             return Err(WireError::Range("version"));
@@ -204,10 +207,22 @@ impl State {
         (self.known, self.lease) = (kept, lease);
         Ok(())
     }
+
+    /// What changed since this was last asked.
+    fn changes(&mut self) -> Vec<Change> {
+        std::mem::take(&mut self.changes)
+    }
+
+    /// What is to be kept, when it has changed since this was last asked.
+    fn changed(&mut self) -> Option<Vec<u8>> {
+        let lease = self.lease.changed();
+        (std::mem::take(&mut self.dirty) | lease).then(|| self.encode())
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::server::State as _;
     use super::*;
 
     const EXPIRE: Duration = Duration::from_secs(40);

@@ -13,6 +13,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
 use super::channel::Channel;
 use super::{Access, News, ServiceError, ServiceEvent};
+use crate::crypto::unix_ms;
 use crate::link::{Listener, Locator, RawLink, Refusal, Role, establish, refuse};
 use crate::store::{Store, StoreError};
 
@@ -88,19 +89,27 @@ impl Drop for Running {
     }
 }
 
-/// The clock of a service: it begins when the service does.
+/// The clock of a service.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::discovery) struct Clock(tokio::time::Instant);
+pub(in crate::discovery) enum Clock {
+    /// It begins when the service does.
+    Run(tokio::time::Instant),
+    /// It began in 1970, for what others judge by their own clocks; it may be set.
+    Wall,
+}
 
 impl Clock {
     /// A clock that begins now.
     pub(in crate::discovery) fn start() -> Self {
-        Clock(tokio::time::Instant::now())
+        Clock::Run(tokio::time::Instant::now())
     }
 
-    /// The time since then.
+    /// The time since it began.
     pub(in crate::discovery) fn now(self) -> Instant {
-        Instant::ZERO + self.0.elapsed()
+        match self {
+            Clock::Run(start) => Instant::ZERO + start.elapsed(),
+            Clock::Wall => Instant::from_millis(unix_ms()),
+        }
     }
 }
 

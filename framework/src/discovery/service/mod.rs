@@ -1,4 +1,5 @@
-//! Services: programs at a known address that help members to find each other, and that no running group needs.
+//! Services: programs at a known address that help members to find each other, or to know each other's keys, and that no
+//! running group needs.
 //!
 //! A service is spoken to over the group's own transport and crypto suite, with the group's secret, so that whoever
 //! asks is known by its key, and strangers learn nothing. The handshakes of services carry [`SERVICE`] in their epoch:
@@ -6,14 +7,15 @@
 //! A connection carries requests and their answers, one after the other; every service bounds both. Requests may be sent
 //! again: doing one twice does no harm.
 //!
-//! What a service is in itself is a pure state machine in virtual time; `host` gives it a listener, a clock and a
-//! file.
+//! What a service is in itself is a pure state machine in virtual time; `server` makes a service of it, to which `host`
+//! gives a listener, a clock and a file.
 
 mod ask;
 mod channel;
 pub(super) mod circle;
 pub(super) mod host;
 pub(super) mod lease;
+pub(super) mod server;
 pub(super) mod wire;
 
 use std::fmt;
@@ -21,12 +23,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use tertulia_core::id::PeerId;
+use tertulia_core::id::{GroupId, PeerId};
 use tertulia_core::units::Span;
 use tokio::sync::mpsc;
 
 use crate::crypto::LiveAuth;
-use crate::link::{Crypto, HandshakeParams, Locator, SERVICE, Transport, admit_epoch};
+use crate::link::{Crypto, HandshakeParams, Locator, SERVICE, Transport, VOUCHED, admit_epoch};
 use crate::store::Store;
 
 pub use host::Running;
@@ -59,6 +61,11 @@ impl Access {
         self.params.identity.id()
     }
 
+    /// The group.
+    pub(super) fn group(&self) -> GroupId {
+        self.params.group.id()
+    }
+
     /// Whose signatures hold in this group.
     pub(super) fn auth(&self) -> LiveAuth {
         LiveAuth::new(self.params.identity.clone(), self.params.group.clone())
@@ -66,7 +73,8 @@ impl Access {
 
     /// What is brought to a handshake between a service and whoever asks it.
     fn service_params(&self) -> HandshakeParams {
-        let epoch = self.params.epoch | SERVICE;
+        // The key manager vouches for members, and is asked before it does.
+        let epoch = self.params.epoch & !VOUCHED | SERVICE;
         HandshakeParams { epoch, admit: admit_epoch(epoch), ..self.params.clone() }
     }
 }

@@ -6,6 +6,7 @@ use tertulia_core::ballot::{list_digest, vote_digest};
 
 use super::*;
 use crate::crypto::{GroupKey, GroupSecret, Identity, LiveAuth};
+use crate::discovery::service::server::State as _;
 
 const EXPIRE: Duration = Duration::from_secs(40);
 
