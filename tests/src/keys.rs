@@ -51,7 +51,7 @@ impl Manager {
 
     /// Starts it where it was.
     pub async fn back(&mut self) {
-        let service = self.config.services("tcp").unwrap().remove(0);
+        let service = self.config.services(self.group.wire.kind()).unwrap().remove(0);
         let (access, store) = (access(&self.group), self.store.clone());
         let running = service.serve(service.at(), access, store, self.tell.clone()).await;
         self.running = Some(running.unwrap());
@@ -65,7 +65,7 @@ impl Manager {
     /// A member's side of it.
     #[must_use]
     pub fn keys(&self) -> Keys {
-        Keys::build(&self.config, "tcp", self.public).unwrap()
+        Keys::build(&self.config, self.group.wire.kind(), self.public).unwrap()
     }
 
     /// A member that it may vouch for.

@@ -12,9 +12,11 @@ use tertulia::discovery::keys::Problem;
 use tertulia::store::{MemoryStore, Store};
 use tertulia_core::engine::api::Event;
 use tertulia_core::message::Room;
-use tertulia_tests::group::{Group, Member, Shape, Suite, acquainted, start};
+use tertulia_core::units::Size;
+use tertulia_tests::group::{Group, Member, Shape, Suite, Wire, acquainted, start};
 use tertulia_tests::keys::Manager;
 use tertulia_tests::wait::{event, soon};
+use tertulia_transports::udp;
 
 /// Longer than any test: what happens does not happen because a key is vouched for anew.
 const NEVER: Duration = Duration::from_secs(3600);
@@ -60,8 +62,9 @@ async fn refused(builder: Builder, by: &mut Member) -> (&'static str, &'static s
 
 #[tokio::test(flavor = "multi_thread")]
 async fn members_go_on_and_come_back_without_the_key_manager() {
-    for suite in [Suite::Noise, Suite::Plain] {
-        let mut manager = Manager::start(&group(suite), NEVER).await;
+    let udp = || Wire::Udp(udp::Config::default());
+    for (suite, wire) in [(Suite::Noise, Wire::Tcp), (Suite::Plain, Wire::Tcp), (Suite::Noise, udp())] {
+        let mut manager = Manager::start(&Group { wire, ..group(suite) }, NEVER).await;
         let ana = start(manager.member("ana").found()).await;
         let kept: Arc<dyn Store> = Arc::new(MemoryStore::default());
         let join = |builder: Builder| builder.join([ana.node.addr().to_string()]);
@@ -167,4 +170,12 @@ async fn garbage_and_crowds_keep_nobody_out_for_long() {
     assert_eq!(manager.registered().await, ana.node.id());
     manager.look_up(ana.node.id()).await.unwrap();
     drop(open);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn datagrams_have_room_for_a_voucher() {
+    let wire = Wire::Udp(udp::Config { datagram: Size(508), ..udp::Config::default() });
+    let manager = Manager::start(&Group { wire, ..group(Suite::Noise) }, NEVER).await;
+    let error = manager.member("ana").found().start().await.map(|_| ()).unwrap_err();
+    assert_eq!(error.code(), "unfit");
 }

@@ -256,6 +256,10 @@ impl Builder {
         }
         fits(&*topology, &*transport, self.config.roster.scope)
             .map_err(|misfit| StartError::new("unfit", misfit.reason, misfit.remedy))?;
+        if self.keys.is_some() && transport.caps().max_record < Vouched::MESSAGE {
+            let reason = format!("vouchers of the key manager take {} bytes of a datagram", Vouched::MESSAGE);
+            return Err(StartError::new("unfit", reason, "raise transport.datagram, best to its default"));
+        }
         let (asked, nick_explicit) =
             self.nick.map_or((None, false), |(nick, explicit)| (Some(nick), explicit));
         let kept = remember(self.store.clone(), self.identity, asked).await?;

@@ -19,7 +19,7 @@ use parking_lot::Mutex;
 use tertulia_core::id::{GroupId, PeerId};
 use tertulia_core::wire::{Reader, Writer};
 
-use super::rsa::{RsaKey, RsaPair};
+use super::rsa::{RSA_LEN, RsaKey, RsaPair};
 use super::seal::{Aes, TAG};
 use super::voucher::{Voucher, unix_ms};
 use super::{derive, wire};
@@ -74,6 +74,9 @@ pub struct Vouched {
 }
 
 impl Vouched {
+    /// Bytes of the longest message behind the suite's handshake.
+    pub const MESSAGE: usize = 1 + Voucher::LEN + RSA_LEN + TAG;
+
     /// `suite`, and proofs of RSA keys behind its handshakes.
     #[must_use]
     pub fn new(suite: Arc<dyn Crypto>, keyring: Arc<Keyring>) -> Self {

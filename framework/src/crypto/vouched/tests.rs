@@ -174,7 +174,7 @@ fn a_proof_may_not_be_changed_cut_or_used_again() {
             proof.clone_from(message);
         }
     });
-    assert_eq!(proof.len(), 1 + Voucher::LEN + 256 + TAG);
+    assert_eq!(proof.len(), Vouched::MESSAGE);
     let fails = |n: usize, change: &dyn Fn(&mut Vec<u8>)| {
         let (mut i, mut r) = fresh();
         let ends = talk(&mut *i, &mut *r, |at, message| {
