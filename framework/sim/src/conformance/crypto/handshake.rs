@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tertulia::link::{Admission, HANDSHAKE_MAX, HandshakeParams, Refusal, Role, SERVICE, Step};
+use tertulia::link::{Admission, HANDSHAKE_MAX, HandshakeParams, Refusal, Role, SERVICE, Step, VOUCHED};
 use tertulia_core::id::Incarnation;
 use tertulia_core::rng::NodeRng;
 
@@ -41,11 +41,13 @@ pub(super) fn wrong_secret(bench: &Bench) -> Result<(), String> {
 }
 
 pub(super) fn epoch(bench: &Bench) -> Result<(), String> {
-    // The highest bit says that a service speaks.
-    for epoch in [0, 2, 4, !SERVICE] {
+    let epochs = [0, 2, 4, !(SERVICE | VOUCHED)].map(|epoch| (epoch, Refusal::Epoch));
+    // The highest bits say who speaks.
+    let speakers = [(SERVICE, Refusal::Service), (VOUCHED, Refusal::Keys)];
+    for (epoch, refusal) in epochs.into_iter().chain(speakers) {
         let late = member(3, "group", 7, epoch)?;
         let outcome = bench.run(&late, &bench.bob, |_, _| {})?;
-        outcome.refused(Refusal::Epoch, Role::Responder)?;
+        outcome.refused(refusal, Role::Responder)?;
         outcome.hides(Role::Responder, &bench.bob)?;
         ensure(outcome.wire.len() == 2, || "the epoch was not judged at the first message".into())?;
     }
