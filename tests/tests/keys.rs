@@ -25,6 +25,11 @@ fn group(suite: Suite) -> Group {
     Group::new(suite, Shape::RedundantRing)
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "as events are waited for")]
+fn trouble(event: Event) -> Option<&'static str> {
+    if let Event::Trouble { code, .. } = event { Some(code) } else { None }
+}
+
 async fn says(member: &Member, text: &str) {
     member.node.publish(&Room::default(), 1, text.as_bytes()).await.unwrap();
 }
@@ -51,11 +56,7 @@ async fn refused(builder: Builder, by: &mut Member) -> (&'static str, &'static s
         _ => None,
     })
     .await;
-    let there = event(&mut by.events, "news of a stranger", |e| match e {
-        Event::Trouble { code, .. } => Some(code),
-        _ => None,
-    })
-    .await;
+    let there = event(&mut by.events, "news of a stranger", trouble).await;
     node.leave().await;
     (here, there)
 }
@@ -120,12 +121,18 @@ async fn a_member_that_was_given_another_managers_key_does_not_start() {
     let group = group(Suite::Noise);
     let (manager, mut elsewhere) = (Manager::start(&group, NEVER).await, Manager::start(&group, NEVER).await);
     elsewhere.moves(manager.addr());
-    let error = elsewhere.member("ana").found().start().await.map(|_| ()).unwrap_err();
-    assert_eq!(error.code(), "bad-signature");
+    let builder = elsewhere.member("ana").found();
+    let mut events = builder.events(64);
+    // A machine with too much to do may take the manager for one that is down at first.
+    let code = match builder.start().await {
+        Err(error) => error.code(),
+        Ok(_node) => event(&mut events, "the manager's answer", trouble).await,
+    };
+    assert_eq!(code, "bad-signature");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_it_knows_outlives_it_and_ends_with_its_time() {
+async fn what_it_knows_outlives_it() {
     let mut manager = Manager::start(&group(Suite::Noise), NEVER).await;
     let unknown = || manager.look_up(tertulia_core::id::PeerId([7; 32]));
     assert_eq!(unknown().await.unwrap_err().code(), Problem::UnknownPeer.code());
@@ -139,12 +146,12 @@ async fn what_it_knows_outlives_it_and_ends_with_its_time() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn keys_are_vouched_for_anew_as_long_as_their_members_live() {
-    let mut manager = Manager::start(&group(Suite::Noise), Duration::from_secs(1)).await;
+    let mut manager = Manager::start(&group(Suite::Noise), Duration::from_secs(2)).await;
     let ana = start(manager.member("ana").found()).await;
     let who = ana.node.id();
     let start = Instant::now();
     // Longer than two vouchers count.
-    while start.elapsed() < Duration::from_millis(2_500) {
+    while start.elapsed() < Duration::from_millis(9_000) {
         manager.look_up(who).await.unwrap();
         tokio::time::sleep(Duration::from_millis(50)).await;
     }

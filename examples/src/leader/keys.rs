@@ -1,6 +1,7 @@
 //! `leader-chat keys`: the RSA key manager of the document.
 
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
@@ -85,7 +86,7 @@ impl GenerateOptions {
             "{made}: the key manager's private key, which stays in {}\n\
              wrote {}, its public key: copy it to every member\n\
              run:  leader-chat keys\n\
-             talk: leader-chat --set crypto.keys.public_key={}",
+             then: members and proxies with --set crypto.keys.public_key={}",
             folder.display(),
             file.display(),
             file.display(),
@@ -97,14 +98,18 @@ impl GenerateOptions {
 fn write(file: &Path, key: &RsaKey) -> Result<(), Failure> {
     let shown = file.display();
     let text = key.to_pem();
-    match fs::File::create_new(file) {
-        Ok(_) => {}
+    let mut created = match fs::File::create_new(file) {
+        Ok(created) => created,
         Err(_) if fs::read_to_string(file).is_ok_and(|there| there == text) => return Ok(()),
         Err(error) => {
             return Err(Failure::usage(format!(
                 "{shown}: {error}, and nothing is overwritten; remove it, or choose another folder with --output"
             )));
         }
-    }
-    fs::write(file, text).map_err(|error| Failure::new(format!("{shown}: {error}; free some space")))
+    };
+    created.write_all(text.as_bytes()).map_err(|error| {
+        // Half a key would be in the way of the next try.
+        let _gone = fs::remove_file(file);
+        Failure::new(format!("{shown}: {error}; free some space"))
+    })
 }

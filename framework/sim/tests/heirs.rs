@@ -95,6 +95,29 @@ fn succession(seed: u64) -> Fate {
     }
 }
 
+/// Whoever leaves a moment after it was let in is struck at once: a leader does not count on its answers.
+#[test]
+fn a_guest_that_leaves_takes_no_leader_along() {
+    for (seed, after) in [0, 40, 300, 1000, 3000, 9000].into_iter().enumerate() {
+        let make = |_| Group::Star(Routing::Leader).make(0);
+        let mut sim = Sim::new(SimConfig { seed: seed as u64, ..SimConfig::default() }, &make);
+        sim.found();
+        sim.join(&[0]);
+        assert!(sim.run_while(Duration::from_millis(1), Duration::from_secs(30), Sim::all_ready));
+        sim.run_for(Duration::from_millis(after));
+        assert!(sim.leave(1));
+        let gone = |sim: &Sim<'_>| sim.leaving_since(1).is_none();
+        assert!(sim.run_while(Duration::from_millis(20), LIMIT, gone), "it did not get out");
+        for tenth in 0..120 {
+            sim.run_for(Duration::from_millis(100));
+            assert!(
+                has_leader(&sim),
+                "no leader {tenth} tenths of a second after it left, {after} ms a member"
+            );
+        }
+    }
+}
+
 #[test]
 fn whoever_is_left_has_a_leader() {
     let all = seeds(500);

@@ -55,9 +55,14 @@ impl Keyring {
         &self.manager
     }
 
-    /// The manager's word for the member's own key from now on.
-    pub fn hold(&self, voucher: Voucher) {
-        *self.voucher.lock() = Some(voucher);
+    /// The manager's word for the member's own key from now on; false when the one that is held counts for longer.
+    pub fn hold(&self, voucher: Voucher) -> bool {
+        let mut held = self.voucher.lock();
+        let later = held.as_ref().is_none_or(|held| held.until_ms <= voucher.until_ms);
+        if later {
+            *held = Some(voucher);
+        }
+        later
     }
 
     /// The manager's word, as long as it counts.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use tertulia_tests::program::group::{NICKS, Shape, silence, whole};
 use tertulia_tests::program::talk::{Talker, words};
-use tertulia_tests::program::{Place, Running, check};
+use tertulia_tests::program::{Place, Running, Stutter, check};
 
 /// Lines that each one says in a second, and their length.
 const PACE: u64 = 60;
@@ -72,6 +72,7 @@ fn services_die(town: &Town) {
 
     let mut all: Vec<Arc<Running>> = all.into_iter().map(Arc::new).collect();
     let talkers: Vec<Talker> = all.iter().map(|m| Talker::start(m, PACE, LEN)).collect();
+    let stutter = Stutter::start();
     let from = talk_on(&all, &talkers);
     let begin = talk_on(&all, &talkers);
     services.remove(0).kill();
@@ -131,7 +132,8 @@ fn services_die(town: &Town) {
         assert!(fates.iter().all(|fate| *fate == (7, 7)), "{fates:?}");
     }
     back.has_left();
-    let most = STALL + control.1;
+    // A machine that has too much to do makes pauses of its own, also before anything is killed.
+    let most = STALL.max(control.1 * 2) + stutter.longest();
     assert!(fewer.1.max(without.1) <= most, "somebody was not heard for more than {most:?}");
 }
 

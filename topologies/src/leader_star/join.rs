@@ -61,6 +61,8 @@ struct Admission {
     accepted: bool,
     /// The request to be answered once it has its vote.
     waits: Option<u64>,
+    /// It is let in, and the roster has not shown it yet.
+    guest: bool,
 }
 
 /// Newcomers that asked this member lately.
@@ -119,8 +121,8 @@ impl Star {
         if self.admissions.0.len() >= ADMISSIONS_MAX && !self.admissions.0.contains_key(&newcomer) {
             return; // It asks again.
         }
-        let fresh =
-            Admission { nick: nick.clone(), claimed_at, since: now, last: now, accepted: false, waits: None };
+        let (nick_kept, accepted, waits, guest) = (nick.clone(), false, None, false);
+        let fresh = Admission { nick: nick_kept, claimed_at, since: now, last: now, accepted, waits, guest };
         let admission = self.admissions.0.entry(newcomer).or_insert(fresh);
         admission.last = now;
         if admission.nick != *nick {
@@ -148,7 +150,8 @@ impl Star {
             Some(holder) => send(cx, from, &Msg::Refused { nonce, holder }),
             None => {
                 if let Some(admission) = self.admissions.0.get_mut(&newcomer) {
-                    (admission.accepted, admission.waits) = (true, Some(nonce).filter(|_| !at_once));
+                    (admission.accepted, admission.guest) = (true, true);
+                    admission.waits = Some(nonce).filter(|_| !at_once);
                 }
                 if at_once {
                     send(cx, from, &Msg::Accepted { nonce });
@@ -159,9 +162,18 @@ impl Star {
         }
     }
 
+    /// The roster shows a member: whether it stays is the roster's to say from now on.
+    pub(super) fn on_arrival(&mut self, cx: &Ctx<'_>, peer: Peer) {
+        if cx.peers.get(peer).is_live()
+            && let Some(admission) = self.admissions.0.get_mut(&cx.peers.id(peer))
+        {
+            admission.guest = false;
+        }
+    }
+
     /// Those that are to have a vote before they are let in.
     pub(super) fn guests(&self, now: Instant) -> impl Iterator<Item = (&PeerId, Instant)> {
-        let until = |(id, a): (_, &Admission)| a.accepted.then_some((id, a.last + REMEMBER));
+        let until = |(id, a): (_, &Admission)| a.guest.then_some((id, a.last + REMEMBER));
         self.admissions.0.iter().filter_map(until).filter(move |(_, until)| *until > now)
     }
 

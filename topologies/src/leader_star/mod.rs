@@ -71,7 +71,8 @@ impl Topology for Star {
                 self.on_committed(cx, origin, incarnation, number);
             }
             Input::Pulled { .. } => {}
-            Input::Member { .. } => {
+            Input::Member { peer } => {
+                self.on_arrival(cx, peer);
                 self.count_members(cx);
                 self.settle(cx);
             }

@@ -61,6 +61,11 @@ impl Seeking {
         self.asked.contains_key(id)
     }
 
+    /// Members asked who will make room.
+    fn urgent(&self) -> usize {
+        self.asked.values().filter(|asked| asked.need == Need::High).count()
+    }
+
     /// Nobody with this id is asked any longer.
     pub(super) fn forget(&mut self, id: &PeerId) {
         self.asked.remove(id);
@@ -104,7 +109,7 @@ impl Mesh {
             return;
         }
         while self.active.len() + self.seeking.asked.len() < self.degree() {
-            let need = if self.active.len() < FEW { Need::High } else { Need::Low };
+            let need = if self.active.len() + self.seeking.urgent() < FEW { Need::High } else { Need::Low };
             if self.seeking.tries == 0 && need == Need::Low {
                 return;
             }

@@ -15,7 +15,7 @@ use super::wire;
 const REPEAT: Duration = Duration::from_millis(100);
 /// Repetitions until the other side is given up.
 const REPEATS: u32 = 12;
-/// Messages that wait in either direction. The longest handshake has two in each.
+/// Messages that wait in either direction. The longest handshake has four in one.
 const WAITING: usize = 8;
 
 /// Both directions.

@@ -50,6 +50,11 @@ pub enum KeysError {
     /// Somebody else answers in its place.
     #[error("what answers at {0} is not the key manager whose public key this member has")]
     Impostor(Locator),
+    /// It vouches until a time that has passed here.
+    #[error(
+        "the key manager at {0} vouches until a time that has passed here; set the clocks of both machines"
+    )]
+    Past(Locator),
     /// The system gives no randomness.
     #[error(transparent)]
     Crypto(#[from] crate::crypto::CryptoError),
@@ -63,6 +68,7 @@ impl KeysError {
             KeysError::Down(_) | KeysError::Crypto(_) => "keys",
             KeysError::Refused(_, why) => why.code(),
             KeysError::Impostor(_) => "bad-signature",
+            KeysError::Past(_) => "voucher-expired",
         }
     }
 }
@@ -118,6 +124,9 @@ impl Keys {
             return Err(KeysError::Impostor(self.at.clone()));
         }
         match answer {
+            Answer::Vouched(voucher) if voucher.until_ms <= unix_ms() => {
+                Err(KeysError::Past(self.at.clone()))
+            }
             Answer::Vouched(voucher) => Ok(voucher),
             Answer::No(why, _) => Err(KeysError::Refused(self.at.clone(), why)),
         }
@@ -149,9 +158,9 @@ impl Vouching {
             let keyring = Keyring::new(member_pair(&*from)?, manager);
             // One that is damaged or of the past is asked for anew.
             let kept = from.load(ITEM).ok().and_then(|loaded| Voucher::decode(&loaded.bytes?).ok());
-            kept.filter(|v| v.is_by(&manager, &group) && is_own(v, &me, &keyring))
-                .into_iter()
-                .for_each(|voucher| keyring.hold(voucher));
+            if let Some(voucher) = kept.filter(|v| v.is_by(&manager, &group) && is_own(v, &me, &keyring)) {
+                keyring.hold(voucher);
+            }
             Ok(keyring)
         });
         let broken = |e: tokio::task::JoinError| StoreError::Io { path: ITEM.into(), reason: e.to_string() };
@@ -202,7 +211,9 @@ impl Vouching {
     async fn renew(&self) -> Result<(), KeysError> {
         let voucher = self.keys.register(&self.access, &self.keyring).await?;
         let (bytes, store) = (voucher.encode(), self.store.clone());
-        self.keyring.hold(voucher);
+        if !self.keyring.hold(voucher) {
+            return Ok(()); // What is held counts for longer: this answer is an old one.
+        }
         match tokio::task::spawn_blocking(move || store.save(ITEM, &bytes)).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::warn!(%error, "the key manager's word is not kept"),

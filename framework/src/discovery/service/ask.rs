@@ -53,8 +53,9 @@ impl Access {
         }
     }
 
-    /// True when the member `who` answers at one of these addresses: it proves its key, or says that it is busy. It
-    /// never becomes a link: the member is told that a service asked.
+    /// True when the member `who` answers at one of these addresses: it proves its key, or says that it is busy or does
+    /// not talk with whoever this service is set up to be. It never becomes a link: the member is told that a service
+    /// asked.
     pub(in crate::discovery) async fn answers(&self, who: &PeerId, at: &[Locator]) -> bool {
         for addr in at {
             if matches!(timeout(LIMIT, self.is_there(who, addr)).await, Ok(true)) {
@@ -75,13 +76,14 @@ impl Access {
                 Err(Refusal::Service)
             }
         });
-        let busy = match self.connect(at, &params).await {
+        let there = match self.connect(at, &params).await {
             Err(EstablishError::Handshake(error)) => {
-                error.side == Side::Them && error.refusal == Refusal::Busy
+                let there = matches!(error.refusal, Refusal::Busy | Refusal::Keys | Refusal::Epoch);
+                error.side == Side::Them && there
             }
             _ => false,
         };
-        busy || *proven.lock() == Some(*who)
+        there || *proven.lock() == Some(*who)
     }
 
     async fn connect(&self, at: &Locator, params: &HandshakeParams) -> Result<Link, EstablishError> {

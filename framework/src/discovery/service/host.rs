@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use parking_lot::Mutex;
 use tertulia_core::id::PeerId;
 use tertulia_core::time::Instant;
@@ -174,7 +175,8 @@ pub(in crate::discovery) fn run<A: Answers>(
 ) -> Running {
     let addr = listener.local();
     let (stop, stopped) = oneshot::channel();
-    let keeper = Arc::new(Keeper { answers: answers.clone(), store, item, one: tokio::sync::Mutex::new(()) });
+    let unsaved = tokio::sync::Mutex::new(None);
+    let keeper = Arc::new(Keeper { answers: answers.clone(), store, item, unsaved });
     let accepts = tokio::spawn(accept(keeper.clone(), clock, listener, Arc::new(access)));
     let keeps = tokio::spawn(keep(keeper, clock, stopped));
     Running { addr, stop: Some(stop), accepts, keeps }
@@ -185,21 +187,29 @@ struct Keeper<A> {
     answers: Arc<A>,
     store: Arc<dyn Store>,
     item: &'static str,
-    /// One saves at a time, so that the latest stays.
-    one: tokio::sync::Mutex<()>,
+    /// What could not be saved. One saves at a time, so that the latest stays.
+    unsaved: tokio::sync::Mutex<Option<Bytes>>,
 }
 
 impl<A: Answers> Keeper<A> {
-    /// Saves what has changed. What others changed meanwhile is saved with it.
-    async fn save(&self) {
-        let _one = self.one.lock().await;
-        let Some(bytes) = self.answers.changed() else { return };
+    /// Saves what has changed, and what could not be saved before. What others changed meanwhile is saved with it. True
+    /// when all is safe.
+    async fn save(&self) -> bool {
+        let mut unsaved = self.unsaved.lock().await;
+        let Some(bytes) = self.answers.changed().map(Bytes::from).or_else(|| unsaved.take()) else {
+            return true;
+        };
+        *unsaved = Some(bytes.clone());
         let (store, item) = (self.store.clone(), self.item);
         match tokio::task::spawn_blocking(move || store.save(item, &bytes)).await {
-            Ok(Ok(())) => {}
+            Ok(Ok(())) => {
+                *unsaved = None;
+                return true;
+            }
             Ok(Err(error)) => tracing::warn!(%error, "the state of a service is not saved"),
             Err(error) => tracing::error!(%error, "the state of a service is not saved"),
         }
+        false
     }
 }
 
@@ -309,7 +319,9 @@ async fn serve<A: Answers>(keeper: &Keeper<A>, clock: Clock, raw: RawLink, acces
             return;
         };
         // Whoever is told that it is done may rely on it, whatever becomes of this program.
-        keeper.save().await;
+        if !keeper.save().await {
+            return;
+        }
         if !matches!(timeout(IDLE, channel.send(answer)).await, Ok(Ok(()))) {
             return;
         }
@@ -320,4 +332,54 @@ async fn serve<A: Answers>(keeper: &Keeper<A>, clock: Clock, raw: RawLink, acces
 fn source_of(remote: &Locator) -> String {
     let rest = remote.rest();
     rest.rsplit_once(':').map_or(rest, |(host, _)| host).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{Loaded, MemoryStore};
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    /// A disk that is full at first.
+    #[derive(Default)]
+    struct Full(MemoryStore, AtomicBool);
+
+    impl Store for Full {
+        fn kind(&self) -> &'static str {
+            "full"
+        }
+        fn load(&self, item: &'static str) -> Result<Loaded, StoreError> {
+            self.0.load(item)
+        }
+        fn save(&self, item: &'static str, bytes: &[u8]) -> Result<(), StoreError> {
+            match self.1.swap(true, Ordering::SeqCst) {
+                true => self.0.save(item, bytes),
+                false => Err(StoreError::TooLong(item.into())),
+            }
+        }
+    }
+
+    /// Something that changes once.
+    struct Once(Mutex<Option<Vec<u8>>>);
+
+    impl Answers for Once {
+        fn answer(self: &Arc<Self>, _: Instant, _: &Caller, _: &[u8]) -> Option<Vec<u8>> {
+            None
+        }
+        fn tick(self: &Arc<Self>, _: Instant) {}
+        fn changed(&self) -> Option<Vec<u8>> {
+            self.0.lock().take()
+        }
+    }
+
+    #[tokio::test]
+    async fn what_could_not_be_saved_is_saved_later() {
+        let answers = Arc::new(Once(Mutex::new(Some(b"state".to_vec()))));
+        let (store, unsaved) = (Arc::new(Full::default()), tokio::sync::Mutex::new(None));
+        let keeper = Keeper { answers, store: store.clone(), item: "service", unsaved };
+        assert!(!keeper.save().await, "nobody is told that it is done");
+        assert!(keeper.save().await);
+        assert_eq!(store.load("service").unwrap().bytes.as_deref(), Some(&b"state"[..]));
+        assert!(keeper.save().await, "nothing is left to save");
+    }
 }
