@@ -9,6 +9,12 @@ fn text<'a>(value: &'a Value, field: &str) -> &'a str {
     value.get(field).and_then(Value::as_str).unwrap_or_default()
 }
 
+/// What to do next, unless the reason has said it already.
+fn remedy(told: &Told) -> String {
+    let (reason, hint) = (told.text("reason"), told.text("hint"));
+    if reason.ends_with(&*hint) { String::new() } else { format!("; {hint}") }
+}
+
 /// The event in one line; lists take one line for each of their items.
 pub(super) fn write(told: &Told, out: &mut String) {
     let t = |field: &str| told.text(field);
@@ -73,8 +79,8 @@ pub(super) fn write(told: &Told, out: &mut String) {
         }
         "trace" if t("sent") == "true" => format!("* {} to {}", t("name"), short(&t("peer"))),
         "trace" => format!("* {} from {}", t("name"), short(&t("peer"))),
-        "refused" => format!("! refused ({}): {}; {}", t("code"), t("reason"), t("hint")),
-        "error" => format!("! {} ({}); {}", t("reason"), t("code"), t("hint")),
+        "refused" => format!("! refused ({}): {}{}", t("code"), t("reason"), remedy(told)),
+        "error" => format!("! {} ({}){}", t("reason"), t("code"), remedy(told)),
         other => format!("* {other}"),
     };
     out.push_str(&line);
@@ -109,6 +115,19 @@ mod tests {
     use tertulia_core::id::{Incarnation, MessageId, PeerId};
 
     use super::*;
+
+    #[test]
+    fn a_remedy_is_said_once() {
+        let told = |reason: &str| {
+            let fields = json!({"code": "keys", "reason": reason, "hint": "set both"});
+            let Value::Object(fields) = fields else { unreachable!() };
+            let mut out = String::new();
+            write(&Told { name: "error", fields }, &mut out);
+            out
+        };
+        assert_eq!(told("they differ; set both"), "! they differ; set both (keys)\n");
+        assert_eq!(told("they differ"), "! they differ (keys); set both\n");
+    }
 
     /// What is pasted in is no more to be trusted than what others say.
     #[test]
