@@ -92,10 +92,9 @@ impl Mesh {
             self.refill(cx);
         }
         self.seeking.forget(&cx.peers.id(peer));
-        if self.active.contains(peer) {
-            self.let_go(cx, peer, false);
-            self.seek(cx);
-        }
+        self.seeking.reconsider();
+        self.let_go(cx, peer, false);
+        self.seek(cx);
     }
 
     /// Looks at all links again.

@@ -82,6 +82,12 @@ impl Seeking {
         self.tries = self.tries.max(1);
     }
 
+    /// Somebody is gone: those that were full may have room.
+    pub(super) fn reconsider(&mut self) {
+        self.refused.retain(|_, (out_of_reach, _)| *out_of_reach);
+        self.hope();
+    }
+
     /// Somebody who has just come into sight may be asked again.
     pub(super) fn pardon(&mut self, id: &PeerId) {
         self.refused.remove(id);
@@ -109,7 +115,8 @@ impl Mesh {
             return;
         }
         while self.active.len() + self.seeking.asked.len() < self.degree() {
-            let need = if self.active.len() + self.seeking.urgent() < FEW { Need::High } else { Need::Low };
+            let few = self.active.len() < FEW && self.seeking.urgent() < FEW;
+            let need = if few { Need::High } else { Need::Low };
             if self.seeking.tries == 0 && need == Need::Low {
                 return;
             }
