@@ -37,6 +37,16 @@ impl Town {
         self.run(nick, &["--nick", nick]).arg("--data-dir").arg(self.place.data(nick)).start()
     }
 
+    /// A proxy, and three members that came in through it; the first one leads.
+    fn three(&self) -> (Running, [Running; 3]) {
+        let proxy = self.proxy();
+        let ana = self.member("ana");
+        registers(&proxy, &ana);
+        let [ben, eva] = ["ben", "eva"].map(|nick| self.member(nick));
+        whole(&[&ana, &ben, &eva]);
+        (proxy, [ana, ben, eva])
+    }
+
     /// What `tertulia ticket` says of this group on standard error.
     fn ticket(&self) -> String {
         let output = self.place.run("tertulia", &["ticket", "leader", "--set", &self.proxies()], &[]);
@@ -69,12 +79,7 @@ fn led<'a>(members: &[&'a Running]) -> (&'a Running, Vec<&'a Running>) {
 #[test]
 fn members_come_in_through_the_proxy_and_go_on_without_it() {
     let town = Town::new();
-    let proxy = town.proxy();
-    let ana = town.member("ana");
-    registers(&proxy, &ana);
-    let ben = town.member("ben");
-    let eva = town.member("eva");
-    whole(&[&ana, &ben, &eva]);
+    let (proxy, [ana, ben, eva]) = town.three();
     let notes = town.ticket();
     assert!(notes.contains("all addresses are of this machine"), "{notes}");
 
@@ -100,12 +105,7 @@ fn members_come_in_through_the_proxy_and_go_on_without_it() {
 #[test]
 fn the_heir_of_a_leader_registers_and_newcomers_come_in() {
     let town = Town::new();
-    let proxy = town.proxy();
-    let ana = town.member("ana");
-    registers(&proxy, &ana);
-    let ben = town.member("ben");
-    let eva = town.member("eva");
-    whole(&[&ana, &ben, &eva]);
+    let (proxy, [ana, ben, eva]) = town.three();
     ana.kill();
     let (heir, others) = led(&[&ben, &eva]);
     registers(&proxy, heir);
@@ -141,12 +141,7 @@ fn a_proxy_that_was_killed_knows_the_group() {
 #[test]
 fn members_come_back_with_every_service_down() {
     let town = Town::new();
-    let proxy = town.proxy();
-    let ana = town.member("ana");
-    registers(&proxy, &ana);
-    let ben = town.member("ben");
-    let eva = town.member("eva");
-    whole(&[&ana, &ben, &eva]);
+    let (proxy, [ana, ben, eva]) = town.three();
     proxy.kill();
     ana.kill();
     led(&[&ben, &eva]);
