@@ -28,13 +28,15 @@ impl Election {
             return;
         }
         let higher = ballot != self.kept.ballot;
-        // Whoever gave its vote up gets a list again only when that is not older than the one it had.
-        let returns = self.kept.roll.members.is_empty() && roll.tag == self.kept.roll.tag;
-        let newer = roll.tag > self.kept.roll.tag || returns;
+        // Whoever holds no list begins with one that it is not on: others may count without it on those that name it.
+        let denied = !self.may_vote() && roll.has(&self.me);
+        let tag = roll.tag;
+        let newer = !denied && (tag > self.kept.roll.tag || (tag == self.kept.roll.tag && !self.may_vote()));
         self.kept.ballot = ballot;
         self.note_term(ballot);
         if newer {
             self.kept.roll = roll;
+            self.voteless.clear();
         }
         if higher || newer {
             self.keep(io);
@@ -42,7 +44,12 @@ impl Election {
         if !known {
             self.proof = Some(proof);
         }
-        self.obey(io, from, number);
+        self.obey(io, from);
+        if denied {
+            self.deny(io, from, tag);
+        } else {
+            self.answer(io, from, number, self.kept.roll.tag);
+        }
     }
 
     /// The leader is still there.
@@ -57,7 +64,8 @@ impl Election {
             // Not known by its proof, or with another list: asked for.
             self.answer(io, from, number, Tag::default());
         } else {
-            self.obey(io, from, number);
+            self.obey(io, from);
+            self.answer(io, from, number, self.kept.roll.tag);
         }
     }
 
@@ -65,7 +73,7 @@ impl Election {
         self.is_stale(ballot) && self.settings.planted != Some(Planted::StaleLeader)
     }
 
-    fn obey(&mut self, io: &mut Io<'_>, leader: PeerId, number: u64) {
+    fn obey(&mut self, io: &mut Io<'_>, leader: PeerId) {
         self.role = Role::Follower;
         self.leader = Some(leader);
         self.contact = Some(io.now);
@@ -74,7 +82,6 @@ impl Election {
             // No vote, but the leader is missed all the same.
             self.timer = Some(io.now + self.settings.timeout.1);
         }
-        self.answer(io, leader, number, self.kept.roll.tag);
     }
 
     fn answer(&self, io: &mut Io<'_>, to: PeerId, number: u64, tag: Tag) {

@@ -46,6 +46,11 @@ impl Leading {
         Some(lease.map_or(self.next_beat, |at| at.min(self.next_beat)))
     }
 
+    /// True when `who` has answered with a list that it holds.
+    pub(super) fn holds_one(&self, who: &PeerId) -> bool {
+        self.followers.get(who).is_some_and(|f| f.has != Tag::default())
+    }
+
     pub(super) fn reached(&self, who: &PeerId) -> Instant {
         self.followers.get(who).and_then(|f| f.reached).unwrap_or(self.since)
     }
@@ -57,6 +62,7 @@ impl Election {
     pub(super) fn begin_to_lead(&mut self, io: &mut Io<'_>, proof: Certificate) {
         self.kept.roll.members.clone_from(&proof.members);
         self.kept.roll.tag = Tag { ballot: proof.ballot, version: 0 };
+        self.voteless.clear();
         self.keep(io);
         (self.leader, self.proof, self.timer) = (Some(self.me), Some(proof), None);
         self.role = Role::Leader(Leading {
@@ -157,6 +163,8 @@ impl Election {
         let present = &self.present;
         let roll = &self.kept.roll;
         leading.followers.retain(|who, _| present.contains(who) || roll.has(who));
+        // Whoever comes back after a goodbye has given up what it held.
+        leading.followers.retain(|who, _| !self.left.contains(who));
         let news: Vec<PeerId> =
             news.iter().copied().filter(|p| *p != self.me && !self.left.contains(p)).collect();
         if !news.is_empty() {
@@ -165,8 +173,9 @@ impl Election {
         self.change_list(io);
     }
 
-    /// Brings the list one member nearer to those present, once a majority holds it as it is.
-    fn change_list(&mut self, io: &mut Io<'_>) {
+    /// Brings the list one member nearer to those present, once a majority holds it as it is. Whoever is put on it holds
+    /// the one before.
+    pub(super) fn change_list(&mut self, io: &mut Io<'_>) {
         loop {
             let electors = self.electors();
             let Role::Leader(leading) = &mut self.role else { return };
@@ -180,13 +189,13 @@ impl Election {
                 leading.agreed = true;
                 leading.settled.clone_from(&self.kept.roll.members);
             }
-            let gone = |m: &&PeerId| **m != self.me && (!self.present.contains(*m) || self.left.contains(*m));
-            let answers = |m: &&PeerId| leading.followers.get(*m).is_some_and(|f| f.reached.is_some());
+            let gone = |m: &&PeerId| !electors.contains(m) || (**m != self.me && !self.present.contains(*m));
             let roll = &mut self.kept.roll;
             if let Some(gone) = roll.members.iter().find(gone).copied() {
                 roll.remove(&gone);
+                self.voteless.remove(&gone);
             } else if let Some(new) =
-                self.present.iter().filter(|m| !roll.has(m) && !self.left.contains(*m)).find(answers).copied()
+                self.present.iter().filter(|m| !roll.has(m) && !self.left.contains(*m)).find(holds).copied()
                 && roll.members.len() < ELECTORS_MAX
             {
                 roll.add(new);

@@ -10,6 +10,7 @@
 //! | `HEARTBEAT` | leader → member | I still lead, and the list is still that one |
 //! | `HEARTBEAT_REPLY` | member → leader | the highest ballot accepted here, and the list held |
 //! | `RESIGN` | leaver → follower | stand at once |
+//! | `NO_VOTE` | member → asker or leader | I am on that list and hold none: do not count on me |
 
 use bytes::Bytes;
 use tertulia_core::auth::Signature;
@@ -88,11 +89,16 @@ pub enum Message {
         /// The leader's ballot.
         ballot: Ballot,
     },
+    /// I gave my vote up, or lost what I stored: under this list I will not vote.
+    NoVote {
+        /// The list that names me.
+        tag: Tag,
+    },
 }
 
 impl Message {
     /// The first code and the one after the last.
-    pub const CODES: core::ops::Range<u8> = 1..9;
+    pub const CODES: core::ops::Range<u8> = 1..10;
 
     /// The message's name, for the log and `/trace`.
     #[must_use]
@@ -106,6 +112,7 @@ impl Message {
             Message::Beat { .. } => "HEARTBEAT",
             Message::Ack { .. } => "HEARTBEAT_REPLY",
             Message::Resign { .. } => "RESIGN",
+            Message::NoVote { .. } => "NO_VOTE",
         }
     }
 
@@ -119,6 +126,7 @@ impl Message {
             Message::Beat { .. } => 6,
             Message::Ack { .. } => 7,
             Message::Resign { .. } => 8,
+            Message::NoVote { .. } => 9,
         }
     }
 
@@ -156,6 +164,7 @@ impl Message {
                 tag.write(w);
             }
             Message::Resign { ballot } => ballot.write(w),
+            Message::NoVote { tag } => tag.write(w),
         }
     }
 
@@ -176,6 +185,7 @@ impl Message {
             6 => Message::Beat { number: r.u64()?, ballot: Ballot::read(r)?, tag: Tag::read(r)? },
             7 => Message::Ack { number: r.u64()?, seen: Ballot::read(r)?, tag: Tag::read(r)? },
             8 => Message::Resign { ballot: Ballot::read(r)? },
+            9 => Message::NoVote { tag: Tag::read(r)? },
             _ => return Err(WireError::Range("code")),
         };
         Ok(message)

@@ -79,6 +79,8 @@ pub struct Election {
     term: u64,
     /// Members that said goodbye: they count no more, whoever leads.
     left: BTreeSet<PeerId>,
+    /// Members that hold no list and said so: under the present one they will not vote.
+    voteless: BTreeSet<PeerId>,
     /// Whom a leader tells that it leads, and would have on the list.
     present: BTreeSet<PeerId>,
     /// The best ballot that got a pre-vote, in electors planted with that fault.
@@ -102,6 +104,7 @@ impl Election {
             contact: None,
             timer: None,
             left: BTreeSet::new(),
+            voteless: BTreeSet::new(),
             present: BTreeSet::new(),
             pre_voted: Ballot::default(),
         }
@@ -162,6 +165,7 @@ impl Election {
             Message::Beat { number, ballot, tag } => self.on_beat(io, from, number, ballot, tag),
             Message::Ack { number, seen, tag } => self.on_ack(io, from, number, seen, tag),
             Message::Resign { ballot } => self.on_resign(io, from, ballot),
+            Message::NoVote { tag } => self.on_no_vote(io, from, tag),
         }
     }
 
@@ -241,13 +245,14 @@ impl Election {
     #[must_use]
     pub fn agreed(&self) -> Vec<PeerId> {
         let Role::Leader(leading) = &self.role else { return self.electors() };
-        leading.settled.iter().copied().filter(|m| *m == self.me || !self.left.contains(m)).collect()
+        leading.settled.iter().copied().filter(|m| self.counts(m)).collect()
     }
 
-    /// True when `who` has a vote that outlives this leader: on a list that a majority holds.
+    /// True when `who` has a vote that outlives this leader: on a list that a majority holds, and holding one itself.
     #[must_use]
     pub fn has_vote(&self, who: &PeerId) -> bool {
-        matches!(&self.role, Role::Leader(leading) if leading.settled.binary_search(who).is_ok())
+        let Role::Leader(leading) = &self.role else { return false };
+        leading.settled.binary_search(who).is_ok() && self.counts(who) && leading.holds_one(who)
     }
 
     /// True when the list takes nobody more.
@@ -269,9 +274,14 @@ impl Election {
         !self.kept.roll.members.is_empty()
     }
 
-    /// The members that count: the list without those that left.
+    /// False for members of a list that will not vote under it.
+    fn counts(&self, who: &PeerId) -> bool {
+        *who == self.me || !(self.left.contains(who) || self.voteless.contains(who))
+    }
+
+    /// The members that count: the list without those that left or gave their vote up.
     fn electors(&self) -> Vec<PeerId> {
-        self.kept.roll.members.iter().copied().filter(|m| *m == self.me || !self.left.contains(m)).collect()
+        self.kept.roll.members.iter().copied().filter(|m| self.counts(m)).collect()
     }
 
     fn keep(&self, io: &mut Io<'_>) {

@@ -84,10 +84,13 @@ impl Election {
 
     /// Somebody asks whether to stand: yes, unless there is a leader, or it is behind in terms or lists.
     pub(super) fn on_pre(&mut self, io: &mut Io<'_>, from: PeerId, ballot: Ballot, tag: Tag) {
+        if !self.may_vote() {
+            return self.deny(io, from, tag);
+        }
         let contact = self.contact.is_some_and(|at| io.now.since(at) < self.patience());
         let leads = self.is_leader() || (self.leader.is_some() && contact);
         let current = ballot.term >= self.kept.ballot.term && tag >= self.kept.roll.tag;
-        let mut yes = self.may_vote() && !leads && current && ballot.peer == from;
+        let mut yes = !leads && current && ballot.peer == from;
         if self.settings.planted == Some(Planted::PreVoteByRank) && yes {
             yes = ballot >= self.pre_voted;
             self.pre_voted = self.pre_voted.max(ballot);
@@ -140,6 +143,9 @@ impl Election {
         if ballot.peer != from {
             return;
         }
+        if !self.may_vote() {
+            return self.deny(io, from, tag);
+        }
         let vote = self.would_grant(&ballot, tag).then(|| self.grant(io, ballot, list));
         io.out.push(Effect::Send(from, Message::Vote { ballot, vote, seen: self.kept.ballot }));
     }
@@ -151,7 +157,7 @@ impl Election {
             Rule::Plain => ballot.term > kept.term || ballot == kept,
         };
         let twice = self.settings.planted == Some(Planted::VoteTwice) && ballot.term >= kept.term;
-        self.may_vote() && (high_enough || twice) && tag >= self.kept.roll.tag && self.is_near(ballot)
+        (high_enough || twice) && tag >= self.kept.roll.tag && self.is_near(ballot)
     }
 
     /// Grants a ballot: stored first, then signed.
@@ -185,6 +191,34 @@ impl Election {
         if io.auth.verify(&from, &digest, &vote) {
             votes.insert(from, vote);
             self.win_if_chosen(io);
+        }
+    }
+
+    /// Somebody counts on this node, which holds no list: it never votes under that one, nor under any before it.
+    pub(super) fn deny(&mut self, io: &mut Io<'_>, from: PeerId, tag: Tag) {
+        if !self.is_near(&tag.ballot) {
+            return;
+        }
+        if tag > self.kept.roll.tag {
+            self.kept.roll.tag = tag;
+            self.keep(io);
+        }
+        io.out.push(Effect::Send(from, Message::NoVote { tag }));
+    }
+
+    /// A member of this list will not vote under it: the majority is one of the others.
+    pub(super) fn on_no_vote(&mut self, io: &mut Io<'_>, from: PeerId, tag: Tag) {
+        if tag != self.kept.roll.tag || !self.kept.roll.has(&from) || !self.voteless.insert(from) {
+            return;
+        }
+        match &mut self.role {
+            Role::Asking { list, .. } => {
+                list.retain(|m| *m != from);
+                self.stand_if_asked_to(io);
+            }
+            Role::Leader(_) => self.change_list(io),
+            // The votes are for a list with it: the next candidacy is for one without.
+            Role::Follower | Role::Candidate { .. } => {}
         }
     }
 

@@ -193,6 +193,8 @@ fn a_founder_leads_alone_and_takes_members_in_one_by_one() {
     assert_eq!(founder.roll().members, vec![id(1), id(2)], "the next one waits for a majority of these");
     let tag = founder.roll().tag;
     founder.on_message(&mut io, id(2), Message::Ack { number: 3, seen, tag });
+    assert_eq!(founder.roll().members, vec![id(1), id(2)], "and until it holds their list");
+    founder.on_message(&mut io, id(3), Message::Ack { number: 3, seen, tag });
     assert_eq!(founder.roll().members, vec![id(1), id(2), id(3)]);
     // Without an answer it goes on for a timeout and no longer.
     io.now += Duration::from_millis(999);
@@ -218,6 +220,82 @@ fn a_newcomer_votes_for_whoever_has_it_on_the_list() {
     // Without any list there is no vote: it was given up, or what was stored is lost.
     let mut lost = Election::new(id(3), Settings::default(), None);
     assert!(!voted(&tell(&mut lost, 1, 2, Message::Request { ballot, tag, list: Digest([5; 32]) })));
+}
+
+/// Members that said goodbye and came back are on the list and hold none: once they say so, the others need them no more.
+#[test]
+fn whoever_gave_its_vote_up_is_not_waited_for() {
+    let mut member = elector(1, ballot(1, 0, 1), Rule::Ballot);
+    let (auth, mut rng, mut out) = (SumAuth(id(1)), NodeRng::new(1), Vec::new());
+    let mut io = Io { now: Instant::from_millis(1), rng: &mut rng, auth: &auth, out: &mut out };
+    member.start(&mut io);
+    io.now = Instant::from_millis(2001);
+    member.on_deadline(&mut io);
+    assert!(member.is_candidate());
+    let other = Tag { version: 1, ..tag() };
+    member.on_message(&mut io, id(2), Message::NoVote { tag: other });
+    member.on_message(&mut io, id(9), Message::NoVote { tag: tag() });
+    member.on_message(&mut io, id(3), Message::NoVote { tag: tag() });
+    assert!(!member.is_leader(), "said of another list, and by somebody on none");
+    member.on_message(&mut io, id(2), Message::NoVote { tag: tag() });
+    assert!(member.is_leader());
+    assert_eq!(member.roll().members, vec![id(1)]);
+}
+
+/// Others may count without it on every list that names it so far: it begins with one that does not.
+#[test]
+fn a_vote_given_up_comes_back_with_a_later_list_only() {
+    let mut member = elector(3, ballot(1, 0, 1), Rule::Ballot);
+    let (auth, mut rng, mut out) = (SumAuth(id(3)), NodeRng::new(1), Vec::new());
+    let mut io = Io { now: Instant::from_millis(1), rng: &mut rng, auth: &auth, out: &mut out };
+    member.retire(&mut io);
+    let won = ballot(2, 9, 2);
+    let lead = |number, version, members: &[u8]| Message::Lead {
+        number,
+        roll: Roll { tag: Tag { ballot: won, version }, members: members.iter().map(|m| id(*m)).collect() },
+        proof: certificate(won, &[1, 2]),
+    };
+    let denied = |effects: Vec<Effect>| match &effects[..] {
+        [.., Effect::Send(_, Message::NoVote { tag })] => Some(tag.version),
+        [.., Effect::Send(_, Message::Ack { .. })] => None,
+        _ => panic!("{effects:?}"),
+    };
+    assert_eq!(denied(tell(&mut member, 2, 2, lead(1, 5, &[1, 2, 3]))), Some(5));
+    assert_eq!((member.leader(), member.is_elector()), (Some(id(2)), false));
+    let asked = Message::Pre { ballot: ballot(3, 0, 1), tag: Tag { ballot: won, version: 6 } };
+    assert_eq!(denied(tell(&mut member, 3, 1, asked)), Some(6));
+    // Late, of before what it said last.
+    tell(&mut member, 4, 2, lead(2, 4, &[1, 2]));
+    assert!(!member.may_vote());
+    assert_eq!(denied(tell(&mut member, 5, 2, lead(3, 7, &[1, 2]))), None);
+    assert_eq!(denied(tell(&mut member, 6, 2, lead(4, 8, &[1, 2, 3]))), None);
+    assert!(member.is_elector());
+}
+
+/// A leader takes whoever came back without its vote off the list, and puts it on again when it holds that.
+#[test]
+fn a_leader_gives_the_vote_back() {
+    let mut founder = Election::new(id(1), Settings::default(), None);
+    let (auth, mut rng, mut out) = (SumAuth(id(1)), NodeRng::new(1), Vec::new());
+    let mut io = Io { now: Instant::from_millis(1), rng: &mut rng, auth: &auth, out: &mut out };
+    founder.found(&mut io);
+    founder.set_members(&mut io, BTreeSet::from([id(2)]), BTreeSet::new());
+    let (seen, ack) = (founder.ballot(), |number, seen, tag| Message::Ack { number, seen, tag });
+    for number in [1, 2] {
+        let tag = founder.roll().tag;
+        founder.on_message(&mut io, id(2), ack(number, seen, tag));
+    }
+    assert!(founder.has_vote(&id(2)));
+    let tag = founder.roll().tag;
+    founder.on_message(&mut io, id(2), Message::NoVote { tag });
+    assert_eq!((founder.roll().members.clone(), founder.has_vote(&id(2))), (vec![id(1)], false));
+    founder.on_message(&mut io, id(2), Message::NoVote { tag });
+    for number in [3, 4] {
+        assert!(!founder.has_vote(&id(2)));
+        let tag = founder.roll().tag;
+        founder.on_message(&mut io, id(2), ack(number, seen, tag));
+    }
+    assert!(founder.has_vote(&id(2)));
 }
 
 #[test]
@@ -277,6 +355,7 @@ fn samples() -> Vec<Message> {
         Message::Beat { number: u64::MAX, ballot, tag },
         Message::Ack { number: 1, seen: ballot, tag },
         Message::Resign { ballot },
+        Message::NoVote { tag },
     ]
 }
 
