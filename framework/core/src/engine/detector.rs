@@ -11,6 +11,7 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 
 use super::Engine;
+use super::dial::Unreached;
 use super::roster::Forged;
 use crate::frame::FrameKind;
 use crate::id::{Peer, PeerId};
@@ -230,15 +231,19 @@ impl Engine {
         }
     }
 
-    /// A member without a link cannot be dialled: there is nobody, or no way there. One that has lately refuted is
-    /// reached by others, so only its own silence counts.
-    pub(crate) fn not_reached(&mut self, peer: Peer, nobody: bool, tries: u32) {
+    /// A member without a link cannot be dialled: there is nobody, or no way there. No answer for as long as neighbours
+    /// may be silent says as much as many quick failures. One that has lately refuted is reached by others, so only its
+    /// own silence counts.
+    pub(crate) fn not_reached(&mut self, dial: &Unreached) {
+        let Unreached { peer, nobody, tries, took } = *dial;
         if self.base.links.get(peer).is_some() {
             return;
         }
+        let detector = &self.base.config.detector;
+        let failing = tries >= TRIES || took >= detector.interval.0 + detector.timeout.0 * 2;
         let refuted = self.roster.get(peer).and_then(|m| m.refuted);
         let doubted = refuted.is_some_and(|at| self.base.now.since(at) < DOUBT);
-        if tries >= TRIES && !doubted {
+        if failing && !doubted {
             self.suspect(peer, "cannot be reached");
         }
         if nobody && self.base.peers.get(peer).state == State::Suspect {

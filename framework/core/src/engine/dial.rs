@@ -93,12 +93,25 @@ impl Failure {
     }
 }
 
+/// A peer that a dial did not reach.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Unreached {
+    pub(crate) peer: Peer,
+    /// Nobody listens there.
+    pub(crate) nobody: bool,
+    /// Dials in a row that came to nothing.
+    pub(crate) tries: u32,
+    /// How long this one went without an answer.
+    pub(crate) took: Duration,
+}
+
 /// State of dialling.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Dialer {
     wants: BTreeMap<Peer, Want>,
     contacts: Vec<Contact>,
-    dials: BTreeMap<DialId, Target>,
+    /// Dials under way: what for, and since when.
+    dials: BTreeMap<DialId, (Target, Instant)>,
     next_id: u64,
     book: BTreeMap<PeerId, (Vec<Addr>, Instant)>,
     store_at: Option<Instant>,
@@ -170,7 +183,7 @@ impl Dialer {
         if let Some(want) = self.wants.get_mut(&peer) {
             *want = Want { tries: want.tries, up: Some(now), ..Want::default() };
         }
-        if let Some(target) = dial.and_then(|d| self.dials.remove(&d)) {
+        if let Some((target, _)) = dial.and_then(|d| self.dials.remove(&d)) {
             self.ended(&target);
             if let Target::Contact(addr) = &target
                 && let Some(c) = self.contacts.iter_mut().find(|c| c.addr == *addr)
@@ -204,7 +217,7 @@ impl Dialer {
     fn start(&mut self, base: &mut Base, target: Target, addr: Addr) {
         let dial = DialId(self.next_id);
         self.next_id += 1;
-        self.dials.insert(dial, target);
+        self.dials.insert(dial, (target, base.now));
         base.out.push(Output::Dial { dial, addr });
     }
 
@@ -267,19 +280,15 @@ impl Dialer {
         }
     }
 
-    /// A dial failed. The peer it was for, whether nobody listens there, and how often that happened in a row.
-    fn on_failed(
-        &mut self,
-        base: &mut Base,
-        dial: DialId,
-        failure: DialFailure,
-    ) -> Option<(Peer, bool, u32)> {
-        let target = self.dials.remove(&dial)?;
+    /// A dial failed; what that says about the peer it was for.
+    fn on_failed(&mut self, base: &mut Base, dial: DialId, failure: DialFailure) -> Option<Unreached> {
+        let (target, begun) = self.dials.remove(&dial)?;
         self.ended(&target);
-        let nobody = matches!(failure, DialFailure::Nobody(_));
+        let (nobody, took) = (matches!(failure, DialFailure::Nobody(_)), base.now.since(begun));
+        let unreached = |peer, tries| Unreached { peer, nobody, tries, took };
         match target {
-            Target::Peer(p) => self.wants.get(&p).map(|w| (p, nobody, w.tries)),
-            Target::Once(id) => base.peers.find(&id).map(|p| (p, nobody, 0)),
+            Target::Peer(p) => self.wants.get(&p).map(|w| unreached(p, w.tries)),
+            Target::Once(id) => base.peers.find(&id).map(|p| unreached(p, 0)),
             Target::Contact(addr) => {
                 if let Some(c) = self.contacts.iter_mut().find(|c| c.addr == addr) {
                     let failure = Failure::new(failure, c.failure.as_ref());
@@ -364,8 +373,8 @@ impl Dialer {
 
 impl Engine {
     pub(crate) fn on_dial_failed(&mut self, dial: DialId, failure: DialFailure) {
-        if let Some((peer, nobody, tries)) = self.dialer.on_failed(&mut self.base, dial, failure) {
-            self.not_reached(peer, nobody, tries);
+        if let Some(unreached) = self.dialer.on_failed(&mut self.base, dial, failure) {
+            self.not_reached(&unreached);
         }
     }
 }

@@ -84,25 +84,46 @@ fn links_that_do_not_last_are_redialled_ever_less_often() {
     assert!((1..=12).contains(&late), "{late} dials in fifteen seconds");
 }
 
+/// A dial that nobody answers takes its time: one of them is enough. Members beyond a cut that have no neighbour on this
+/// side would be taken for alive for long, and what they said for gone.
+#[test]
+fn a_member_that_does_not_answer_a_dial_is_suspected() {
+    let mut net = net_with_hearsay();
+    net.unanswered = Some(secs(5));
+    net.crash(1);
+    net.run(secs(6));
+    assert_eq!(why_suspected(&net), ["cannot be reached"]);
+}
+
 #[test]
 fn a_member_that_cannot_be_dialled_is_suspected() {
+    let mut net = net_with_hearsay();
+    net.crash(2);
+    net.crash(1);
+    net.run(secs(10));
+    assert_eq!(why_suspected(&net), ["cannot be reached"]);
+    assert_eq!(net.state(0, 2), State::Dead);
+}
+
+/// Node 0 knows of node 2 by hearsay only.
+fn net_with_hearsay() -> Net {
     let mut net = Net::group(2);
     let third = net.add(1, "n2", false);
-    // Node 0 knows of node 2 by hearsay only.
     net.cut = Box::new(|a, b| a + b == 2 && a != b);
     net.input(third, Input::Join(vec!["test://1".into()]));
     net.run(ms(100));
     assert_eq!(net.state(0, 2), State::Alive);
-    net.crash(2);
-    net.crash(1);
-    net.run(secs(10));
+    net
+}
+
+/// Why node 0 suspected node 2.
+fn why_suspected(net: &Net) -> Vec<&'static str> {
     let told = net.nodes[0].events.iter();
-    let reason = told.filter_map(|(_, e)| match e {
+    let reasons = told.filter_map(|(_, e)| match e {
         Event::Suspect(who, reason) if who.peer == id_of(2) => Some(*reason),
         _ => None,
     });
-    assert_eq!(reason.collect::<Vec<_>>(), ["cannot be reached"]);
-    assert_eq!(net.state(0, 2), State::Dead);
+    reasons.collect()
 }
 
 #[test]

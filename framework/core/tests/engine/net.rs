@@ -143,10 +143,16 @@ pub(crate) struct Net {
     pub(crate) loss: f64,
     pub(crate) latency: Duration,
     pub(crate) cut: Box<dyn Fn(usize, usize) -> bool>,
+    /// How long a dial over a cut goes without an answer; without it nobody is there at once.
+    pub(crate) unanswered: Option<Duration>,
     /// Frames of these kinds are lost on the way from the first node, to whomever.
     pub(crate) muted: (usize, Vec<FrameKind>),
     /// So many dials to come are refused as by somebody with another secret.
     pub(crate) refusing: u32,
+}
+
+fn target(addr: &str) -> Option<usize> {
+    addr.trim_start_matches("test://").parse().ok()
 }
 
 pub(crate) fn id_of(n: usize) -> PeerId {
@@ -168,6 +174,7 @@ impl Net {
             loss: 0.0,
             latency: Duration::from_millis(1),
             cut: Box::new(|_, _| false),
+            unanswered: None,
             muted: (0, vec![]),
             refusing: 0,
         }
@@ -299,7 +306,9 @@ impl Net {
                 }
                 Output::Dial { dial, addr } => {
                     self.nodes[n].dials.push((self.now, addr.to_string()));
-                    self.push(self.latency * 3, Happening::Dialed(n, dial, addr.to_string()));
+                    let cut = target(&addr).is_some_and(|to| (self.cut)(n, to));
+                    let takes = self.unanswered.filter(|_| cut).unwrap_or(self.latency * 3);
+                    self.push(takes, Happening::Dialed(n, dial, addr.to_string()));
                 }
                 Output::Close { link, .. } => {
                     if let Some((to, there)) = self.nodes[n].links.remove(&link) {
@@ -329,7 +338,11 @@ impl Net {
             let failure = DialFailure::Refused { code, reason, hint: "check them", fatal: true };
             return self.input(n, Input::DialFailed { dial, failure });
         }
-        let to: usize = addr.trim_start_matches("test://").parse().unwrap();
+        let to = target(addr).unwrap();
+        if self.unanswered.is_some() && (self.cut)(n, to) {
+            let failure = DialFailure::Trouble("no answer in time".into());
+            return self.input(n, Input::DialFailed { dial, failure });
+        }
         if to >= self.nodes.len() || !self.nodes[to].up || (self.cut)(n, to) {
             let failure = DialFailure::Nobody("nobody".into());
             return self.input(n, Input::DialFailed { dial, failure });
