@@ -566,11 +566,11 @@ impl Engine {
         }
     }
 
-    /// Peers of whom for a minute nothing was known but the name that others gave.
+    /// Peers of whom for a minute nothing was known but what others said, and whom nobody here wanted to reach.
     fn hearsay(&mut self) -> Vec<Peer> {
         let now = self.base.now;
-        let only_a_name = |e: &Entry| e.state == State::Unknown && !e.linked && e.addrs.is_empty();
-        let peers = self.base.peers.iter().filter(|(p, e)| *p != Peer::ME && only_a_name(e));
+        let idle = |p: Peer, e: &Entry| e.state == State::Unknown && !e.linked && !self.dialer.wants(p);
+        let peers = self.base.peers.iter().filter(|(p, e)| *p != Peer::ME && idle(*p, e));
         let heard_of = peers.map(|(p, _)| (p, self.heard_of.get(&p).copied().unwrap_or(now))).collect();
         self.heard_of = heard_of;
         let old = |(p, since): (&Peer, &Instant)| (now.since(*since) >= HEARSAY).then_some(*p);

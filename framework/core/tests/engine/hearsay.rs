@@ -9,10 +9,13 @@ use tertulia_core::frame::{Frame, FrameKind};
 use tertulia_core::id::{Digest, Incarnation, PeerId};
 use tertulia_core::message::{Draft, Room};
 use tertulia_core::parcel::{Header, Parcel, Scope};
+use tertulia_core::peers::PeerTable;
+use tertulia_core::time::Instant;
+use tertulia_core::topology::{Ctx, Input as TopoInput, Needs, Topology, View};
 use tertulia_core::units::Size;
 use tertulia_core::wire::Writer;
 
-use super::net::{Net, TestAuth, id_of};
+use super::net::{FullMesh, Net, TestAuth, id_of};
 use super::{ms, secs};
 
 /// A frame from one node to another, whatever its engine thinks of it.
@@ -114,6 +117,43 @@ fn names_without_anybody_behind_them_are_forgotten() {
     assert!(net.nodes[0].engine.peers().len() > before + 400);
     net.run(secs(120));
     assert_eq!(net.nodes[0].engine.peers().len(), before);
+}
+
+/// A full mesh that hears of five hundred places, and goes to none.
+#[derive(Clone, Default)]
+struct WellInformed(FullMesh, bool);
+
+impl Topology for WellInformed {
+    fn kind(&self) -> &'static str {
+        "test-well-informed"
+    }
+    fn needs(&self) -> Needs {
+        self.0.needs()
+    }
+    fn on_input(&mut self, cx: &mut Ctx<'_>, input: TopoInput<'_>) {
+        self.0.on_input(cx, input);
+    }
+    fn next_deadline(&self) -> Option<Instant> {
+        (!self.1).then_some(Instant::from_millis(100))
+    }
+    fn on_deadline(&mut self, cx: &mut Ctx<'_>) {
+        self.1 = true;
+        (0..500).for_each(|n| cx.out.learn(id_of(1000 + n), vec![format!("test://{n}").into()]));
+    }
+    fn view(&self, peers: &PeerTable) -> View {
+        self.0.view(peers)
+    }
+}
+
+#[test]
+fn places_where_nobody_wants_to_go_are_forgotten() {
+    let mut net = Net::new();
+    net.add_as(Box::new(WellInformed::default()), EngineConfig::default());
+    net.input(0, Input::Found);
+    net.run(secs(1));
+    assert_eq!(net.nodes[0].engine.peers().len(), 501);
+    net.run(secs(120));
+    assert_eq!(net.nodes[0].engine.peers().len(), 1);
 }
 
 #[test]
