@@ -1,7 +1,7 @@
 //! Group messaging without a server: a group of peers talks over whichever network shape suits it.
 //!
 //! This crate is what stands around the pure engine of [`tertulia_core`]: sockets, keys, files and the handle that an
-//! application holds. Which topology, transport, crypto suite, codec, discovery and store serve is chosen by name from
+//! application holds. Which topology, transport, crypto suite, codec, discovery, policy and store serve is chosen by name from
 //! a [`registry`] that the program fills, by a [`profile`] that its user writes.
 //!
 //! | module | what it is | how it is extended |
@@ -11,6 +11,7 @@
 //! | [`crypto`] | identities, group secrets; `noise` and `plain` links; RSA keys that a key manager vouches for | [`link::Crypto`] |
 //! | [`link`] | handshake, sealed records, lanes, batches; the framing of stream transports | [`link::Transport`] |
 //! | [`discovery`] | where members are found: `static`, `local`, `seeds`, `proxy` | [`discovery::Discovery`] |
+//! | [`policy`] | who may be linked, and what may be delivered: `open` | [`policy::Policy`] |
 //! | [`store`] | what outlives a run: in memory, in a folder | [`store::Store`] |
 //! | [`profile`] | TOML, environment and options, checked key by key | a plug-in's own options |
 //! | [`registry`] | plug-ins by name | one `add` each |
@@ -46,6 +47,7 @@ pub mod crypto;
 pub mod discovery;
 mod files;
 pub mod link;
+pub mod policy;
 pub mod profile;
 pub mod registry;
 pub mod store;

@@ -93,6 +93,12 @@ mod tests {
                  and roster.scope is \"view\"; choose another topology.kind, or roster.scope = \"group\"",
             ),
             (
+                "leader",
+                "topology.kind=ring",
+                "shipped profile leader:34: discovery.kind: discovery `proxy` learns of the group from its leader, and topology `ring` has \
+                 none; choose another topology.kind or discovery.kind",
+            ),
+            (
                 "ring",
                 "transport.kind=tpc",
                 "option --set transport.kind: transport.kind: there is no transport `tpc`; \

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use clap::Args;
 use serde_json::json;
 use tertulia::discovery::service::{Access, News, Running, Service, ServiceEvent};
-use tertulia::link::{HandshakeParams, Locator, VOUCHED, admit_epoch};
+use tertulia::link::{HandshakeParams, Locator, VOUCHED};
+use tertulia::policy;
 use tertulia::profile::{Profile, SecretText, address};
 use tertulia::registry::Registry;
 use tertulia::store::{DataDir, Store, StorePlace, data_home, identity, next_incarnation};
@@ -130,7 +131,7 @@ impl ServeOptions {
                 group: group.clone(),
                 incarnation,
                 epoch,
-                admit: admit_epoch(epoch),
+                admit: policy::admission(registry.policy.build(profile, &())?, epoch),
             };
             let access = Access::new(transport.clone(), crypto.clone(), params);
             let started = service.serve(&at, access, store, told.clone()).await;

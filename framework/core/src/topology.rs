@@ -24,6 +24,11 @@ pub trait Topology: Fork + Send {
     /// The name that a profile chooses it by.
     fn kind(&self) -> &'static str;
 
+    /// True when its members elect a leader.
+    fn elects(&self) -> bool {
+        false
+    }
+
     /// What it needs from the layers around it; checked when a node is assembled.
     fn needs(&self) -> Needs;
 

@@ -18,10 +18,10 @@ impl Builder {
         let topology = registry.topology.build(profile, &())?;
         let transport = registry.transport.build(profile, &())?;
         let crypto = registry.crypto.build(profile, &())?;
-        check_fit(profile, &*topology, &*transport)?;
         let codec = registry.build_codec(profile)?;
         let group = profile.group_key()?;
         let discovery = registry.build_discovery(profile, group.id())?;
+        check_fit(profile, &*topology, &*transport, &*discovery)?;
         let store = registry.build_store(profile)?;
         let mut builder = Builder::new()
             .config(profile.engine())
@@ -31,6 +31,7 @@ impl Builder {
             .crypto(crypto)
             .codec(codec)
             .discovery(discovery)
+            .policy(registry.policy.build(profile, &())?)
             .store(store)
             .listen(profile.node.listen.clone());
         if let Some(keys) = registry.build_keys(profile)? {

@@ -26,7 +26,8 @@ use crate::crypto::{GroupKey, Identity, LiveAuth, Vouched};
 use crate::discovery::Discovery;
 use crate::discovery::keys::{Keys, Vouching};
 use crate::discovery::service::Access;
-use crate::link::{Crypto, HandshakeParams, Locator, Transport, VOUCHED, admit_epoch};
+use crate::link::{Crypto, HandshakeParams, Locator, Transport, VOUCHED};
+use crate::policy::{self, Policy};
 use crate::store::{MemoryStore, Store, StoreError, identity as stored_identity, next_incarnation};
 
 /// Questions to a driver that wait at most; who asks more waits.
@@ -50,6 +51,7 @@ pub struct Builder {
     listen: Option<String>,
     entry: Entry,
     discovery: Option<Arc<dyn Discovery>>,
+    policy: Arc<dyn Policy>,
     keys: Option<Keys>,
     hub: Arc<Hub>,
     pending: Arc<Pending>,
@@ -95,6 +97,7 @@ impl Builder {
             listen: None,
             entry: Entry::Seek,
             discovery: None,
+            policy: Arc::new(policy::Open),
             keys: None,
             hub: Arc::new(hub),
             pending: Arc::default(),
@@ -194,6 +197,13 @@ impl Builder {
         self
     }
 
+    /// Who is let in, and what is delivered; everybody and everything unless said.
+    #[must_use]
+    pub fn policy(mut self, policy: Arc<dyn Policy>) -> Self {
+        self.policy = policy;
+        self
+    }
+
     /// The key manager that vouches for members: nobody links with one that it does not vouch for.
     #[must_use]
     pub fn keys(mut self, keys: Keys) -> Self {
@@ -254,7 +264,7 @@ impl Builder {
             let reason = format!("limits.message is more than the {PAYLOAD_MAX} bytes that a link carries");
             return Err(StartError::new("unfit", reason, "lower limits.message"));
         }
-        fits(&*topology, &*transport, self.config.roster.scope)
+        fits(&*topology, &*transport, self.discovery.as_deref(), self.config.roster.scope)
             .map_err(|misfit| StartError::new("unfit", misfit.reason, misfit.remedy))?;
         if self.keys.is_some() && transport.caps().max_record < Vouched::MESSAGE {
             let reason = format!("vouchers of the key manager take {} bytes of a datagram", Vouched::MESSAGE);
@@ -302,8 +312,8 @@ impl Builder {
         let keeper = tokio::spawn(book::keep(self.store.clone(), changes));
         let store = self.store;
         let epoch = u64::from(self.epoch) | if self.keys.is_some() { VOUCHED } else { 0 };
-        let params =
-            HandshakeParams { identity: kept.identity, group, incarnation, epoch, admit: admit_epoch(epoch) };
+        let admit = policy::admission(self.policy.clone(), epoch);
+        let params = HandshakeParams { identity: kept.identity, group, incarnation, epoch, admit };
         let access = Access::new(transport.clone(), crypto.clone(), params.clone());
         let (mut crypto, mut vouching) = (crypto, None);
         if let Some(keys) = self.keys {
@@ -326,6 +336,7 @@ impl Builder {
             listener,
             entry: self.entry,
             discovery: self.discovery,
+            policy: self.policy,
             remembered,
             store: store.clone(),
             book,

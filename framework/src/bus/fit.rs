@@ -3,6 +3,7 @@
 use tertulia_core::config::Scope;
 use tertulia_core::topology::Topology;
 
+use crate::discovery::Discovery;
 use crate::link::Transport;
 use crate::profile::{Profile, ProfileError};
 
@@ -17,8 +18,13 @@ pub(crate) struct Misfit {
     pub(crate) remedy: &'static str,
 }
 
-/// Checks what the topology needs against the transport and the roster.
-pub(crate) fn fits(topology: &dyn Topology, transport: &dyn Transport, roster: Scope) -> Result<(), Misfit> {
+/// Checks what the topology needs against the transport and the roster, and what discovery needs against the topology.
+pub(crate) fn fits(
+    topology: &dyn Topology,
+    transport: &dyn Transport,
+    discovery: Option<&dyn Discovery>,
+    roster: Scope,
+) -> Result<(), Misfit> {
     let (needs, kind, caps) = (topology.needs(), topology.kind(), transport.caps());
     if needs.reliable && !(caps.reliable && caps.ordered) {
         let reason =
@@ -32,6 +38,14 @@ pub(crate) fn fits(topology: &dyn Topology, transport: &dyn Transport, roster: S
         let remedy = "choose another topology.kind, or roster.scope = \"group\"";
         return Err(Misfit { key: "roster.scope", reason, remedy });
     }
+    if let Some(found) = discovery.filter(|d| d.needs_leader() && !topology.elects()) {
+        let reason = format!(
+            "discovery `{}` learns of the group from its leader, and topology `{kind}` has none",
+            found.kind()
+        );
+        let remedy = "choose another topology.kind or discovery.kind";
+        return Err(Misfit { key: "discovery.kind", reason, remedy });
+    }
     Ok(())
 }
 
@@ -40,7 +54,8 @@ pub(crate) fn check_fit(
     profile: &Profile,
     topology: &dyn Topology,
     transport: &dyn Transport,
+    discovery: &dyn Discovery,
 ) -> Result<(), ProfileError> {
-    fits(topology, transport, profile.roster.scope)
+    fits(topology, transport, Some(discovery), profile.roster.scope)
         .map_err(|misfit| profile.error(misfit.key, misfit.reason, misfit.remedy))
 }

@@ -131,6 +131,11 @@ pub trait Discovery: Send + Sync {
         true
     }
 
+    /// True when it learns of the group from a leader, and from nobody else.
+    fn needs_leader(&self) -> bool {
+        false
+    }
+
     /// What it takes to ask services, told before anything is asked. Whoever asks none has no use for it.
     fn attach(&self, _: Access) {}
 

@@ -216,14 +216,6 @@ fn contradictions(profile: &Profile) -> Result<(), ProfileError> {
             "write at most 1024, or set roster.scope = \"view\"",
         ));
     }
-    if profile.policy.kind != "open" || !profile.policy.options.is_empty() {
-        let key = if profile.policy.kind == "open" { "policy" } else { "policy.kind" };
-        return Err(profile.error(
-            key,
-            "the only policy is `open`, without options",
-            "write kind = \"open\"",
-        ));
-    }
     Ok(())
 }
 

@@ -200,10 +200,6 @@ fn bad_profiles_are_told_in_one_line() {
         ),
         ("[node]\ndata_dir = \"\"\n", "p.toml:5: node.data_dir: the folder's name is empty; name a folder"),
         ("[log]\nfilter = \"debgu\"\n", "p.toml:5: log.filter: `debgu` is no level; did you mean `debug`?"),
-        (
-            "[policy]\nkind = \"closed\"\n",
-            "p.toml:5: policy.kind: the only policy is `open`, without options; write kind = \"open\"",
-        ),
     ];
     for (text, line) in cases {
         let error = Profile::load(&sources(text)).unwrap_err().to_string();

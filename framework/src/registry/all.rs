@@ -19,6 +19,7 @@ use crate::discovery::{
     runtime_dir,
 };
 use crate::link::{Crypto, CryptoCheck, Locator, Transport};
+use crate::policy::{self, Policy};
 use crate::profile::{Place, Profile, ProfileError};
 use crate::store::{self, FileStore, MemoryStore, Store, StorePlace, data_home};
 
@@ -52,6 +53,8 @@ pub struct Registry {
     pub codec: Seam<Arc<dyn Codec>, CodecPlace>,
     /// How members are found.
     pub discovery: Seam<Arc<dyn Discovery>, DiscoveryPlace>,
+    /// Who is let in, and what is delivered.
+    pub policy: Seam<Arc<dyn Policy>>,
     /// What is kept between runs; chosen by `node.store`.
     pub store: Seam<Arc<dyn Store>, StorePlace>,
 }
@@ -81,6 +84,7 @@ impl Registry {
             crypto: Seam::new("crypto"),
             codec: Seam::new("codec"),
             discovery: Seam::new("discovery"),
+            policy: Seam::new("policy"),
             store: Seam::new("store"),
         }
     }
@@ -93,10 +97,12 @@ impl Registry {
     pub fn check(&self, profile: &Profile) -> Result<(), ProfileError> {
         let topology = self.topology.build(profile, &())?;
         let transport = self.transport.build(profile, &())?;
-        check_fit(profile, &*topology, &*transport)?;
+        let discovery = self.build_discovery(profile, GroupId::default())?;
+        check_fit(profile, &*topology, &*transport, &*discovery)?;
         check_join(profile, &*transport)?;
         self.crypto.build(profile, &())?;
         self.build_codec(profile)?;
+        self.policy.build(profile, &())?;
         self.services(profile)?;
         self.store.check(profile)
     }
@@ -114,6 +120,7 @@ impl Registry {
             entries(&self.crypto),
             entries(&self.codec),
             entries(&self.discovery),
+            entries(&self.policy),
             entries(&self.store),
         ]
     }
@@ -127,8 +134,7 @@ impl Registry {
             "crypto" => self.crypto.defaults(kind).cloned(),
             "codec" => self.codec.defaults(kind).cloned(),
             "discovery" => self.discovery.defaults(kind).cloned(),
-            // Not yet a seam: one policy, without options.
-            "policy" => Some(Dict::new()),
+            "policy" => self.policy.defaults(kind).cloned(),
             _ => None,
         }
     }
@@ -209,7 +215,7 @@ impl Registry {
 }
 
 /// A registry of what the framework itself brings: crypto `noise` and `plain`, codecs `postcard` and `json`, discovery
-/// `static`, `local`, `seeds` and `proxy`, stores `file` and `memory`. Topologies and transports come from their own crates.
+/// `static`, `local`, `seeds` and `proxy`, policy `open`, stores `file` and `memory`. Topologies and transports come from their own crates.
 ///
 /// # Errors
 /// None, as long as the names here differ.
@@ -236,6 +242,7 @@ pub fn built_in() -> Result<Registry, RegistryError> {
         .add(discovery::kind::PROXY, ProxyConfig::default(), |c: ProxyConfig, at| {
             Proxy::build(c, &at.transport).map(|d| d as Arc<dyn Discovery>)
         })?;
+    all.policy.add(policy::OPEN, policy::Config::default(), |c, ()| ok(policy::build(&c)))?;
     all.store
         .add(store::kind::FILE, NoOptions {}, |_, at| {
             FileStore::open(at).map(|s| Arc::new(s) as Arc<dyn Store>)
@@ -297,9 +304,20 @@ mod tests {
         assert_eq!(all.build_store(&profile(&["node.store=memory"])).unwrap().kind(), "memory");
         let found = all.build_discovery(&profile(&["discovery.kind=static"]), GroupId([0; 32])).unwrap();
         assert_eq!(found.kind(), "static");
-        assert_eq!(all.list().len(), 6);
+        assert_eq!(all.policy.build(&profile(&[]), &()).unwrap().kind(), "open");
+        assert_eq!(all.list().len(), 7);
         let error = all.check(&profile(&[])).unwrap_err().to_string();
         assert!(error.contains("there is no topology `ring`; there are none to choose from"), "{error}");
+    }
+
+    #[test]
+    fn an_unknown_policy_is_refused() {
+        let policy =
+            |set: &str| built_in().unwrap().policy.build(&profile(&[set]), &()).map(|_| ()).unwrap_err();
+        let error = policy("policy.kind=closed").to_string();
+        assert!(error.ends_with("policy.kind: there is no policy `closed`; use one of `open`"), "{error}");
+        let error = policy("policy.rate=5").to_string();
+        assert!(error.contains("policy.rate: unknown key"), "{error}");
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod founding;
 mod hostile;
 mod lifetime;
 mod panics;
+mod policy;
 mod pressure;
 mod requests;
 mod slot;

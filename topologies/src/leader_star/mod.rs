@@ -46,6 +46,10 @@ impl Topology for Star {
         KIND
     }
 
+    fn elects(&self) -> bool {
+        true
+    }
+
     fn needs(&self) -> Needs {
         Needs { roster: Scope::Group, reliable: false }
     }

@@ -32,6 +32,7 @@ use super::outgoing::{Phase, Wants};
 use super::shared::{Command, Shared, members, view};
 use crate::discovery::{Discovery, Founding};
 use crate::link::{Crypto, HandshakeParams, Listener, RawLink, Transport};
+use crate::policy::Policy;
 use crate::store::Store;
 use gathering::Gathering;
 use held::Held;
@@ -70,6 +71,7 @@ pub(crate) struct Parts {
     pub(crate) listener: Box<dyn Listener>,
     pub(crate) entry: Entry,
     pub(crate) discovery: Option<Arc<dyn Discovery>>,
+    pub(crate) policy: Arc<dyn Policy>,
     /// True when the address book holds anybody.
     pub(crate) remembered: bool,
     /// Where the topology's slot is kept.
@@ -94,6 +96,7 @@ struct Driver {
     tasks: Tasks,
     held: Held,
     discovery: Option<Arc<dyn Discovery>>,
+    policy: Arc<dyn Policy>,
     findings: mpsc::Sender<Finding>,
     /// The search for a way in, and what it wants to be told.
     search: Option<tokio::task::AbortHandle>,
@@ -159,6 +162,7 @@ pub(crate) async fn run(parts: Parts) -> (Outcome, u64) {
         now: Instant::ZERO,
         tasks,
         discovery: parts.discovery,
+        policy: parts.policy,
         findings,
         search: None,
         vain: None,

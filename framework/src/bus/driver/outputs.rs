@@ -55,6 +55,9 @@ impl Driver {
     }
 
     fn deliver(&mut self, parcel: &Delivered) {
+        if !self.policy.delivers(parcel) {
+            return self.withhold(parcel);
+        }
         if parcel.direct {
             // Answered off this turn: the engine is in the middle of its outputs.
             let unanswered = self.shared.pending.read(parcel);
@@ -74,6 +77,16 @@ impl Driver {
             }
         }
         self.shared.hub.parcel(parcel);
+    }
+
+    /// The application does not get this, and is told so.
+    fn withhold(&self, parcel: &Delivered) {
+        tracing::info!(from = %parcel.nick, policy = self.policy.kind(), "messages are withheld");
+        if !parcel.direct {
+            let (from_seq, to_seq) = (parcel.first_seq, parcel.first_seq + u64::from(parcel.count) - 1);
+            let (origin, incarnation) = (parcel.id, parcel.incarnation);
+            self.shared.hub.event(&Event::Gap { origin, incarnation, from_seq, to_seq });
+        }
     }
 
     pub(super) fn event(&mut self, event: &Event) {

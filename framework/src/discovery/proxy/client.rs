@@ -76,6 +76,10 @@ impl Discovery for Proxy {
         kind::PROXY
     }
 
+    fn needs_leader(&self) -> bool {
+        true
+    }
+
     fn attach(&self, access: Access) {
         self.0.circle.attach(access);
     }

@@ -28,7 +28,7 @@ use tertulia_core::units::Span;
 use tokio::sync::mpsc;
 
 use crate::crypto::LiveAuth;
-use crate::link::{Crypto, HandshakeParams, Locator, SERVICE, Transport, VOUCHED, admit_epoch};
+use crate::link::{Admission, Crypto, HandshakeParams, Locator, SERVICE, Transport, VOUCHED, admit_epoch};
 use crate::store::Store;
 
 pub use host::Running;
@@ -75,7 +75,13 @@ impl Access {
     fn service_params(&self) -> HandshakeParams {
         // The key manager vouches for members, and is asked before it does.
         let epoch = self.params.epoch & !VOUCHED | SERVICE;
-        HandshakeParams { epoch, admit: admit_epoch(epoch), ..self.params.clone() }
+        let (usual, member, own) = (admit_epoch(epoch), self.params.admit.clone(), self.params.epoch);
+        let admit: Admission = Arc::new(move |peer, theirs| {
+            usual(peer, theirs)?;
+            // In our own epoch: what is left to decide is who it is.
+            member(peer, own)
+        });
+        HandshakeParams { epoch, admit, ..self.params.clone() }
     }
 }
 
