@@ -12,7 +12,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use groups::Group;
 use tertulia_core::engine::Planted as Fault;
-use tertulia_core::engine::api::Delivered;
+use tertulia_core::engine::api::{Delivered, Event};
 use tertulia_core::id::PeerId;
 use tertulia_core::time::Instant;
 use tertulia_sim::campaign::{Campaign, Faults, seeds, seeds_to_catch};
@@ -178,6 +178,55 @@ fn one_order_within_a_ballot() {
         assert_eq!(disagreements(Routing::Leader, seed), 0, "seed {seed}");
     }
     assert!(disagreements(Routing::Direct, 0) > 0);
+}
+
+/// Who said that messages wait, and the numbers of those that arrived.
+#[derive(Clone, Default)]
+struct Waits {
+    said: Arc<Mutex<Vec<u32>>>,
+    heard: Arc<Mutex<Vec<u64>>>,
+}
+
+impl Watch for Waits {
+    fn event(&mut self, _: Instant, node: u32, event: &Event) {
+        if matches!(event, Event::Waiting(_)) {
+            self.said.lock().unwrap().push(node);
+        }
+    }
+
+    fn delivered(&mut self, _: Instant, _: u32, d: &Delivered) {
+        self.heard.lock().unwrap().extend(d.first_seq..d.first_seq + u64::from(d.count));
+    }
+}
+
+/// Through the leader, whoever is left without a majority says that its messages wait; nobody else does, and the founder
+/// not at its start. Once there is a leader they arrive, each once.
+#[test]
+fn messages_wait_for_a_leader_and_say_so() {
+    for seed in 0..seeds(10) {
+        let make = |_| Group::Star(Routing::Leader).make(0);
+        let mut sim = Sim::new(SimConfig { seed, ..SimConfig::default() }, &make);
+        let waits = Waits::default();
+        sim.set_watch(Some(Box::new(waits.clone())));
+        sim.found();
+        sim.join_many(2, &[0]);
+        settle(&mut sim, Duration::from_secs(30));
+        assert!(waits.said.lock().unwrap().is_empty(), "seed {seed}: nobody waits in a whole group");
+        (0..2).for_each(|n| assert!(sim.crash(n, true)));
+        sim.run_for(Duration::from_secs(5));
+        assert_eq!(*waits.said.lock().unwrap(), [2], "seed {seed}");
+        for _ in 0..5 {
+            let _number = sim.publish(2, None, Bytes::from_static(b"is anybody there?"));
+            sim.run_for(Duration::from_secs(1));
+        }
+        assert!(waits.heard.lock().unwrap().is_empty(), "seed {seed}");
+        assert!(sim.restart(1, &Restart::default()));
+        let both =
+            |sim: &Sim<'_>| [1, 2].iter().all(|&n| sim.engine(n).is_some_and(|e| e.view().leader.is_some()));
+        assert!(sim.run_while(Duration::from_millis(100), Duration::from_secs(20), both), "seed {seed}");
+        sim.run_for(Duration::from_secs(5));
+        assert_eq!(*waits.heard.lock().unwrap(), [1, 2, 3, 4, 5], "seed {seed}");
+    }
 }
 
 /// Bugs of the election itself are caught by its own tests: here, that this suite can fail over a star too.

@@ -58,7 +58,7 @@ impl Topology for Star {
         match input {
             Input::Restored { slot } => self.begin(cx, Some(slot)),
             Input::Found => {
-                self.phase = Phase::Member;
+                // A leader from the first moment, and so a member.
                 self.begin(cx, None);
                 self.elect(cx, Election::found);
             }
