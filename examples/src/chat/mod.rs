@@ -9,6 +9,7 @@ mod plain;
 pub mod program;
 mod sent;
 mod session;
+mod shape;
 pub(crate) mod signals;
 pub(crate) mod text;
 pub(crate) mod told;

@@ -68,10 +68,7 @@ pub(super) fn write(told: &Told, out: &mut String) {
                 |m: &Value| format!("*   {} ({}) {}", text(m, "nick"), text(m, "state"), text(m, "addr"));
             block("* members:", told.list("members").map(one))
         }
-        "topology" => {
-            let node = |n: &Value| format!("*   {} ({})", text(n, "nick"), text(n, "role"));
-            block(&format!("* {}:", t("kind")), told.list("nodes").map(node))
-        }
+        "topology" => super::shape::lines(told).join("\n"),
         "history" => block("* said before:", told.list("messages").map(said)),
         "help" => {
             let one = |c: &Value| format!("*   {:<16} {}", text(c, "usage"), text(c, "what"));
