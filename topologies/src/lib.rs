@@ -9,4 +9,5 @@ pub mod leader_star;
 pub mod mesh;
 #[cfg(test)]
 mod net;
+mod place;
 pub mod ring;

@@ -20,6 +20,8 @@ use std::sync::Arc;
 use tertulia_core::id::PeerId;
 use tertulia_core::peers::Addr;
 
+pub use crate::place::Place;
+
 /// The name under which parcels are traced.
 pub const STANDARD: &str = "STANDARD";
 /// Entries in a list of members at most.
@@ -74,15 +76,6 @@ impl Code {
             Code::Quit => "QUIT",
         }
     }
-}
-
-/// A member, and where it can be dialled.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
-    /// Who.
-    pub id: PeerId,
-    /// Where.
-    pub addrs: Vec<Addr>,
 }
 
 /// A side of the receiver.

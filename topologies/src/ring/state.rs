@@ -16,6 +16,7 @@ use super::messages::{Around, LIST_MAX, Place};
 use super::order::{self, Quitting};
 use super::planted::Chord2001;
 use super::route::Routes;
+use crate::place::place;
 
 /// How long a link that is not needed any more is kept, so that its successor carries before it goes.
 pub(super) const LINGER: Duration = Duration::from_secs(1);
@@ -184,10 +185,4 @@ impl Ring {
             self.quitting.insert(who, cx.now + QUITTING);
         }
     }
-}
-
-/// A member, and where the roster says it can be dialled.
-pub(super) fn place(peers: &PeerTable, peer: Peer) -> Place {
-    let entry = peers.get(peer);
-    Place { id: entry.id, addrs: entry.addrs.clone() }
 }
