@@ -13,7 +13,7 @@ use tertulia_core::peers::{Addr, PeerTable};
 use tertulia_core::time::Instant;
 use tertulia_core::topology::Ctx;
 
-use super::messages::Msg;
+use super::messages::{Msg, PLACES_MAX, Place};
 use super::state::{Phase, Star, send};
 
 /// The first wait before a `JOIN` is sent again; it doubles this often.
@@ -21,7 +21,7 @@ const RETRY: (Duration, u32) = (Duration::from_millis(200), 2);
 /// How long a newcomer is left to the leader before any member lets it in.
 const PATIENCE: Duration = Duration::from_secs(4);
 /// Newcomers remembered at most, and for how long: those that wait, and those whose nick is reserved.
-const ADMISSIONS_MAX: usize = 64;
+const ADMISSIONS_MAX: usize = PLACES_MAX;
 pub(super) const REMEMBER: Duration = Duration::from_secs(10);
 
 /// A request under way.
@@ -94,7 +94,8 @@ impl Star {
         joining.at = cx.now + cx.rng.jitter(RETRY.0 * (1 << joining.tries.min(RETRY.1)), 0.2);
         joining.tries = joining.tries.saturating_add(1);
         let Joining { nonce, claimed_at, .. } = *joining;
-        let msg = Msg::Join { nonce, nick: joining.nick.clone(), claimed_at };
+        let addrs = cx.peers.get(Peer::ME).addrs.clone();
+        let msg = Msg::Join { nonce, nick: joining.nick.clone(), claimed_at, addrs };
         let contact = joining.contact;
         let leader = joining.leader.and_then(|id| cx.peers.find(&id));
         for peer in [Some(contact), leader.filter(|&p| p != contact)].into_iter().flatten() {
@@ -112,6 +113,7 @@ impl Star {
         nonce: u64,
         nick: &Arc<str>,
         claimed_at: u64,
+        addrs: Vec<Addr>,
     ) {
         if !matches!(self.phase, Phase::Member) {
             return;
@@ -129,6 +131,9 @@ impl Star {
             (admission.nick, admission.claimed_at, admission.accepted) = (nick.clone(), claimed_at, false);
         }
         let waited = now.since(admission.since) >= PATIENCE;
+        if self.leads() {
+            self.places.note(now, Place { id: newcomer, addrs });
+        }
         if self.leads() || waited {
             self.decide(cx, from, nonce, nick, waited);
         } else if let Some(leader) = self.leader() {

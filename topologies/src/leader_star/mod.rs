@@ -6,6 +6,7 @@ mod leave;
 mod links;
 pub mod messages;
 mod order;
+mod places;
 mod route;
 mod state;
 mod view;
@@ -143,11 +144,14 @@ impl Star {
         };
         cx.out.trace(msg.name(), from, false);
         match msg {
-            Msg::Election(message) => {
+            Msg::Election(message, places) => {
                 let id = cx.peers.id(from);
                 self.elect(cx, |election, io| election.on_message(io, id, message));
+                self.hear_places(cx, from, places);
             }
-            Msg::Join { nonce, nick, claimed_at } => self.on_join(cx, from, nonce, &nick, claimed_at),
+            Msg::Join { nonce, nick, claimed_at, addrs } => {
+                self.on_join(cx, from, nonce, &nick, claimed_at, addrs);
+            }
             Msg::Redirect { nonce, leader, addrs } => self.on_redirect(cx, nonce, leader, addrs),
             Msg::Accepted { nonce } => self.on_accepted(cx, from, nonce),
             Msg::Refused { nonce, holder } => self.on_refused(cx, nonce, holder),

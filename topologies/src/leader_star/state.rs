@@ -12,7 +12,8 @@ use super::config::{Config, Routing};
 use super::join::{Admissions, Joining, REMEMBER};
 use super::messages::Msg;
 use super::order::Sequence;
-use crate::election::{Effect, Election, Io, Settings};
+use super::places::Places;
+use crate::election::{Effect, Election, Io, Message, Settings};
 
 /// Where this node stands.
 #[derive(Clone, Debug)]
@@ -44,6 +45,7 @@ pub(super) struct Star {
     /// Through whom this node came in; kept until the leader is linked.
     pub(super) anchor: Option<Peer>,
     pub(super) admissions: Admissions,
+    pub(super) places: Places,
     pub(super) sequence: Sequence,
     /// The leader and term that people were last told of.
     told: Option<(PeerId, u64)>,
@@ -71,6 +73,7 @@ impl Star {
             linked: BTreeSet::new(),
             anchor: None,
             admissions: Admissions::default(),
+            places: Places::default(),
             sequence: Sequence::default(),
             told: None,
             waits: false,
@@ -127,7 +130,11 @@ impl Star {
                 Effect::Persist(bytes) => cx.out.persist(bytes),
                 Effect::Send(to, message) => {
                     if let Some(peer) = cx.peers.find(&to).filter(|p| self.linked.contains(p)) {
-                        send(cx, peer, &Msg::Election(message));
+                        let places = match &message {
+                            Message::Lead { roll, .. } => self.places.on(roll),
+                            _ => Vec::new(),
+                        };
+                        send(cx, peer, &Msg::Election(message, places));
                     }
                 }
             }

@@ -15,11 +15,11 @@ fn samples() -> Vec<Msg> {
     let ballot = Ballot { term: 3, rank: [1, 2, 3, 4], peer: PeerId([9; 32]) };
     let addrs = vec![Arc::from("tcp://127.0.0.1:4000"), Arc::from("x".repeat(ADDR_MAX))];
     vec![
-        Msg::Join { nonce: 7, nick, claimed_at: u64::MAX },
+        Msg::Join { nonce: 7, nick, claimed_at: u64::MAX, addrs: addrs.clone() },
         Msg::Redirect { nonce: 8, leader: PeerId([1; 32]), addrs },
         Msg::Accepted { nonce: 9 },
         Msg::Refused { nonce: 10, holder: PeerId([2; 32]) },
-        Msg::Election(Message::Resign { ballot }),
+        Msg::Election(Message::Resign { ballot }, Vec::new()),
         Msg::Order { ballot, first: 3, steps: vec![(PeerId([3; 32]), Incarnation(4), 5)] },
         Msg::OrderAsk { ballot, next: u64::MAX / 2 },
         Msg::OrderBase { ballot, next: 6, steps: vec![(PeerId([3; 32]), Incarnation(4), u64::MAX)] },
@@ -43,7 +43,7 @@ fn messages_round_trip_and_end_where_they_end() {
 #[test]
 fn what_is_beyond_a_limit_is_refused() {
     for nick in ["", &"x".repeat(NICK_MAX + 1)] {
-        let join = Msg::Join { nonce: 1, nick: Arc::from(nick), claimed_at: 0 };
+        let join = Msg::Join { nonce: 1, nick: Arc::from(nick), claimed_at: 0, addrs: Vec::new() };
         assert!(Msg::decode(&join.encode()).is_err(), "{nick}");
     }
     let far = Msg::Redirect { nonce: 1, leader: PeerId([1; 32]), addrs: vec![Arc::from("x"); 9] };
