@@ -173,18 +173,22 @@ impl Election {
             let tag = self.kept.roll.tag;
             let holds =
                 |m: &&PeerId| **m == self.me || leading.followers.get(*m).is_some_and(|f| f.has == tag);
-            if !leading.agreed {
-                if electors.iter().filter(holds).count() < majority(electors.len()) {
-                    return;
-                }
+            if !leading.agreed && electors.iter().filter(holds).count() >= majority(electors.len()) {
                 leading.agreed = true;
                 leading.settled.clone_from(&self.kept.roll.members);
             }
             let gone = |m: &&PeerId| **m != self.me && (!self.present.contains(*m) || self.left.contains(*m));
+            // Whom no majority has on its list yet can be struck at once: the list is then again the one before, whose
+            // majorities meet those of both.
+            let strikable = |m: &&PeerId| leading.agreed || leading.settled.binary_search(m).is_err();
             let answers = |m: &&PeerId| leading.followers.get(*m).is_some_and(|f| f.reached.is_some());
             let roll = &mut self.kept.roll;
-            if let Some(gone) = roll.members.iter().find(gone).copied() {
+            if let Some(gone) = roll.members.iter().filter(gone).find(strikable).copied() {
                 roll.remove(&gone);
+                // Should it come back, it has to answer anew.
+                leading.followers.remove(&gone);
+            } else if !leading.agreed {
+                return;
             } else if let Some(new) =
                 self.present.iter().filter(|m| !roll.has(m) && !self.left.contains(*m)).find(answers).copied()
                 && roll.members.len() < ELECTORS_MAX

@@ -15,6 +15,7 @@ use tertulia_core::topology::Ctx;
 
 use super::messages::{Msg, PLACES_MAX, Place};
 use super::state::{Phase, Star, send};
+use crate::election::Election;
 
 /// The first wait before a `JOIN` is sent again; it doubles this often.
 const RETRY: (Duration, u32) = (Duration::from_millis(200), 2);
@@ -23,6 +24,9 @@ const PATIENCE: Duration = Duration::from_secs(4);
 /// Newcomers remembered at most, and for how long: those that wait, and those whose nick is reserved.
 const ADMISSIONS_MAX: usize = PLACES_MAX;
 pub(super) const REMEMBER: Duration = Duration::from_secs(10);
+/// The share of the timeout after which a newcomer that does not answer loses its vote again: more than a heartbeat, and
+/// before its leader counts as without a majority.
+const GRACE: f64 = 0.75;
 
 /// A request under way.
 #[derive(Clone, Debug)]
@@ -176,10 +180,26 @@ impl Star {
         }
     }
 
-    /// Those that are to have a vote before they are let in.
-    pub(super) fn guests(&self, now: Instant) -> impl Iterator<Item = (&PeerId, Instant)> {
-        let until = |(id, a): (_, &Admission)| a.guest.then_some((id, a.last + REMEMBER));
-        self.admissions.0.iter().filter_map(until).filter(move |(_, until)| *until > now)
+    /// Those that are to have a vote before they are let in, and until when they count as there: while they are linked, and
+    /// with a vote while they answer. A leader of two that waited longer for one that has died would lose its majority.
+    pub(super) fn guests(&self, cx: &Ctx<'_>) -> impl Iterator<Item = (PeerId, Instant)> {
+        let election = self.election.as_ref().filter(|e| e.is_leader());
+        let grace = self.settings.timeout.0.mul_f64(GRACE);
+        let until = move |election: &Election, id: &PeerId, last: Instant| {
+            let answered = election.heard(id).filter(|_| election.roll().has(id));
+            answered.map_or(last + REMEMBER, |at| (at + grace).min(last + REMEMBER))
+        };
+        let linked = |id: &PeerId| cx.peers.find(id).is_some_and(|p| self.linked.contains(&p));
+        let guests = self.admissions.0.iter().filter(|(_, a)| a.guest);
+        guests.filter_map(move |(id, a)| {
+            election.map(|e| (*id, if linked(id) { until(e, id, a.last) } else { Instant::ZERO }))
+        })
+    }
+
+    /// Looks again when the next newcomer with a vote is overdue.
+    pub(super) fn watch_guests(&mut self, cx: &Ctx<'_>) {
+        let next = self.guests(cx).map(|(_, until)| until).filter(|until| *until > cx.now).min();
+        next.into_iter().for_each(|at| self.look_at(at));
     }
 
     /// Tells newcomers that have their vote that they are in. So of those that are in, a majority elects the next leader

@@ -64,6 +64,7 @@ impl Topology for Star {
             Input::LinkUp { peer } => self.on_link_up(cx, peer),
             Input::LinkDown { peer } => {
                 self.linked.remove(&peer);
+                self.count_members(cx);
                 self.settle(cx);
             }
             Input::Frame { from, body } => self.on_frame(cx, from, body),

@@ -150,11 +150,10 @@ impl Star {
         let state = |id: &PeerId| cx.peers.find(id).map_or(State::Unknown, |p| cx.peers.get(p).state);
         let mut present: BTreeSet<PeerId> = cx.peers.live().map(|(_, e)| e.id).collect();
         let (mut left, mut look) = (BTreeSet::new(), None);
-        for (id, until) in self.guests(cx.now).filter(|_| election.is_leader()) {
-            present.insert(*id);
-            look = earliest(look, Some(until));
-        }
-        for id in election.roll().members.iter().filter(|id| !present.contains(id)).collect::<Vec<_>>() {
+        let guests: BTreeMap<PeerId, Instant> = self.guests(cx).collect();
+        present.extend(guests.iter().filter(|(_, until)| **until > cx.now).map(|(id, _)| *id));
+        let others = |id: &&PeerId| !present.contains(*id) && !guests.contains_key(*id);
+        for id in election.roll().members.iter().filter(others).collect::<Vec<_>>() {
             let until = election.heard(id).map(|at| at + REMEMBER);
             match state(id) {
                 State::Unknown if until.is_none_or(|until| until > cx.now) => {
@@ -180,6 +179,7 @@ impl Star {
             self.become_member(cx);
         }
         self.let_in(cx);
+        self.watch_guests(cx);
         self.tell_leader(cx);
         self.part_when_led(cx);
         let member = matches!(self.phase, Phase::Member);
