@@ -2,7 +2,7 @@
 //!
 //! The list changes by one member at a time, and only when a majority of the list before holds it: then any majority
 //! of one shares a member with any majority of the next (Ongaro 2014, section 4.1), and that member refuses its vote
-//! to whoever stands with the older list.
+//! to whoever stands with the older list. Only what was added last is taken back at once: the list is then the one before.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -178,8 +178,7 @@ impl Election {
                 leading.settled.clone_from(&self.kept.roll.members);
             }
             let gone = |m: &&PeerId| **m != self.me && (!self.present.contains(*m) || self.left.contains(*m));
-            // Whom no majority has on its list yet can be struck at once: the list is then again the one before, whose
-            // majorities meet those of both.
+            // Whom no majority has on its list yet can be struck at once: majorities of the list before meet those of both.
             let strikable = |m: &&PeerId| leading.agreed || leading.settled.binary_search(m).is_err();
             let answers = |m: &&PeerId| leading.followers.get(*m).is_some_and(|f| f.reached.is_some());
             let roll = &mut self.kept.roll;

@@ -1,5 +1,6 @@
 #![doc = include_str!("docs.md")]
 
+mod admit;
 mod config;
 mod join;
 mod leave;

@@ -10,7 +10,7 @@ use tertulia_core::peers::{Addr, State};
 use tertulia_core::time::Instant;
 use tertulia_core::topology::Ctx;
 
-use super::join::REMEMBER;
+use super::admit::REMEMBER;
 use super::messages::PLACES_MAX;
 use super::state::Star;
 use crate::election::Roll;

@@ -8,8 +8,9 @@ use tertulia_core::peers::State;
 use tertulia_core::time::{Instant, earliest};
 use tertulia_core::topology::Ctx;
 
+use super::admit::{Admissions, REMEMBER};
 use super::config::{Config, Routing};
-use super::join::{Admissions, Joining, REMEMBER};
+use super::join::Joining;
 use super::messages::Msg;
 use super::order::Sequence;
 use super::places::Places;

@@ -3,7 +3,7 @@
 //! | message | from → to | says |
 //! |---|---|---|
 //! | `STANDARD` | member → neighbour | a parcel; carried by the engine, named here for the trace |
-//! | `JOIN` | newcomer → any member | let me in under this nick |
+//! | `JOIN` | newcomer → any member | let me in under this nick; here I can be dialled |
 //! | `DISCOVERY_QUERY` | clockwise, round to the asker | does anybody hold this nick? |
 //! | `DISCOVERY_ANSWER` | clockwise, on to the asker | yes, I do |
 //! | `ACK` | receiver → sender | arrived; answers `CHANGE_PREC` with the receiver's own view |
