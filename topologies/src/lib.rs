@@ -10,4 +10,5 @@ pub mod mesh;
 #[cfg(test)]
 mod net;
 mod place;
+mod request;
 pub mod ring;

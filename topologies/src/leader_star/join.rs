@@ -10,6 +10,7 @@ use tertulia_core::topology::Ctx;
 
 use super::messages::Msg;
 use super::state::{Phase, Star, send};
+use crate::request::Request;
 
 /// The first wait before a `JOIN` is sent again; it doubles this often.
 const RETRY: (Duration, u32) = (Duration::from_millis(200), 2);
@@ -17,26 +18,21 @@ const RETRY: (Duration, u32) = (Duration::from_millis(200), 2);
 /// A request under way.
 #[derive(Clone, Debug)]
 pub(super) struct Joining {
-    contact: Peer,
+    request: Request,
     /// The leader that the contact named.
     leader: Option<PeerId>,
-    nick: Arc<str>,
-    claimed_at: u64,
-    nonce: u64,
-    tries: u32,
-    at: Instant,
 }
 
 impl Joining {
     /// When to ask again.
     pub(super) fn next_deadline(&self) -> Instant {
-        self.at
+        self.request.next_deadline()
     }
 
     /// Whom to be linked to.
     pub(super) fn asked(&self, peers: &PeerTable) -> impl Iterator<Item = Peer> {
         let leader = self.leader.and_then(|id| peers.find(&id));
-        std::iter::once(self.contact).chain(leader)
+        std::iter::once(self.request.contact).chain(leader)
     }
 }
 
@@ -47,28 +43,23 @@ impl Star {
             cx.out.joined();
             return;
         }
-        let nonce = cx.rng.next_u64();
-        let (leader, tries, at) = (None, 0, cx.now);
-        self.phase = Phase::Joining(Joining { contact, leader, nick, claimed_at, nonce, tries, at });
+        let request = Request::new(cx, contact, nick, claimed_at);
+        self.phase = Phase::Joining(Joining { request, leader: None });
         self.begin(cx, None);
         self.settle(cx);
         self.ask(cx);
     }
 
-    /// Sends the `JOIN` when it is due, to the leader if it is linked, and else to the contact. Goes on for as long as
-    /// nothing answers: when the link is gone the engine names another contact.
+    /// Sends the `JOIN` when it is due, to the contact, and to the leader if it is linked.
     pub(super) fn ask(&mut self, cx: &mut Ctx<'_>) {
-        let Phase::Joining(joining) = &mut self.phase else { return };
-        if joining.at > cx.now {
+        let Phase::Joining(Joining { request, leader }) = &mut self.phase else { return };
+        if !request.take_due(cx, RETRY.0, RETRY.1) {
             return;
         }
-        joining.at = cx.now + cx.rng.jitter(RETRY.0 * (1 << joining.tries.min(RETRY.1)), 0.2);
-        joining.tries = joining.tries.saturating_add(1);
-        let Joining { nonce, claimed_at, .. } = *joining;
+        let Request { contact, claimed_at, nonce, .. } = *request;
         let addrs = cx.peers.get(Peer::ME).addrs.clone();
-        let msg = Msg::Join { nonce, nick: joining.nick.clone(), claimed_at, addrs };
-        let contact = joining.contact;
-        let leader = joining.leader.and_then(|id| cx.peers.find(&id));
+        let msg = Msg::Join { nonce, nick: request.nick.clone(), claimed_at, addrs };
+        let leader = leader.and_then(|id| cx.peers.find(&id));
         for peer in [Some(contact), leader.filter(|&p| p != contact)].into_iter().flatten() {
             if self.linked.contains(&peer) || cx.peers.get(peer).linked {
                 send(cx, peer, &msg);
@@ -79,7 +70,7 @@ impl Star {
     /// The contact names the leader: it is dialled, and asked as soon as it is linked.
     pub(super) fn on_redirect(&mut self, cx: &mut Ctx<'_>, nonce: u64, leader: PeerId, addrs: Vec<Addr>) {
         let Phase::Joining(joining) = &mut self.phase else { return };
-        if joining.nonce != nonce || leader == cx.me() {
+        if joining.request.nonce != nonce || leader == cx.me() {
             return;
         }
         if joining.leader.replace(leader) != Some(leader) {
@@ -93,20 +84,19 @@ impl Star {
 
     /// Let in: a member from now on. Whoever let it in stays linked until the leader is.
     pub(super) fn on_accepted(&mut self, cx: &mut Ctx<'_>, from: Peer, nonce: u64) {
-        if matches!(&self.phase, Phase::Joining(j) if j.nonce == nonce) {
+        if matches!(&self.phase, Phase::Joining(j) if j.request.nonce == nonce) {
             self.anchor = Some(from);
             self.become_member(cx);
             self.settle(cx);
         }
     }
 
-    /// The nick is taken; the engine may ask again with another.
+    /// The nick is taken.
     pub(super) fn on_refused(&mut self, cx: &mut Ctx<'_>, nonce: u64, holder: PeerId) {
         let Phase::Joining(joining) = &self.phase else { return };
-        if joining.nonce == nonce {
-            let reason = format!("the nick `{}` is held by {holder:?}", joining.nick);
+        if joining.request.nonce == nonce {
+            joining.request.nick_is_taken(cx, holder);
             self.phase = Phase::Outside;
-            cx.out.refuse("nick-taken", reason);
         }
     }
 
@@ -121,14 +111,14 @@ impl Star {
         if let Phase::Joining(joining) = &mut self.phase
             && joining.leader == Some(cx.peers.id(peer))
         {
-            joining.at = cx.now;
+            joining.request.hurry(cx.now);
             self.ask(cx);
         }
     }
 
     /// The engine forgot a peer: if it was the contact, another one has to be named.
     pub(super) fn forget_contact(&mut self, peer: Peer) {
-        if matches!(&self.phase, Phase::Joining(joining) if joining.contact == peer) {
+        if matches!(&self.phase, Phase::Joining(joining) if joining.request.contact == peer) {
             self.phase = Phase::Outside;
         }
     }
