@@ -97,55 +97,51 @@ fn a_guest_that_leaves_takes_no_leader_along() {
     }
 }
 
-/// How a newcomer goes on its way in.
+/// How newcomers go on their way in.
 #[derive(Clone, Copy, Debug)]
 enum Turn {
-    Stops,
-    Dies,
-    FallsSilent,
+    Stop,
+    Die,
+    FallSilent,
 }
 
-/// A founder, and a newcomer that goes so long after it set out: whether the founder leads on, and whoever comes next has a
-/// vote. `None` once the newcomer was a member. Of two members that can elect, one alone cannot.
-fn turn_back(seed: u64, routing: Routing, turn: Turn, after: Duration) -> Option<Result<(), String>> {
+/// A founder, and newcomers that go so long after they set out: whether the founder leads on, and whoever comes next has a
+/// vote. `None` once one of them was a member: of two members one alone cannot elect.
+fn turn_back(
+    seed: u64,
+    routing: Routing,
+    turn: Turn,
+    newcomers: u32,
+    after: Duration,
+) -> Option<Result<(), String>> {
     let make = move |_| Group::Star(routing).make(0);
     let latency = Latency::Uniform(Duration::from_millis(3), Duration::from_millis(20));
     let network = Network { latency, ..Network::default() };
     let mut sim = Sim::new(SimConfig { seed, network, ..SimConfig::default() }, &make);
     sim.found();
     sim.run_for(Duration::from_millis(500));
-    sim.join(&[0]);
+    sim.join_many(newcomers, &[0]);
     sim.run_for(after);
-    if matches!(turn, Turn::FallsSilent) && sim.all_ready() {
+    let silent = matches!(turn, Turn::FallSilent);
+    if silent && sim.members().count() > 1 || sim.engine(0)?.peers().live().count() > 1 {
         return None;
     }
-    let peers = sim.engine(0)?.peers();
-    if peers.find(&sim.id(1)).is_some_and(|p| peers.get(p).is_live()) {
-        return None;
+    for n in 1..=newcomers {
+        let went = if matches!(turn, Turn::Stop) { sim.leave(n) } else { sim.crash(n, silent) };
+        assert!(went);
     }
-    let went = match turn {
-        Turn::Stops => sim.leave(1),
-        Turn::Dies => sim.crash(1, false),
-        Turn::FallsSilent => sim.crash(1, true),
-    };
-    assert!(went);
+    let what = format!("seed {seed}, {routing:?}: {newcomers} {turn:?} after {after:?}");
     for tenth in 0..150 {
         sim.run_for(Duration::from_millis(100));
         if !has_leader(&sim) {
-            return Some(Err(format!(
-                "seed {seed}, {routing:?}: {turn:?} after {after:?}, no leader {tenth} tenths of a second later"
-            )));
+            return Some(Err(format!("{what}, no leader {tenth} tenths of a second later")));
         }
     }
     sim.join(&[0]);
     sim.run_for(Duration::from_secs(5));
     let electors = sim.engine(0)?.view().electors;
-    let next = electors.len() == 2 && electors.contains(&sim.id(2));
-    Some(if next {
-        Ok(())
-    } else {
-        Err(format!("seed {seed}, {routing:?}: {turn:?} after {after:?}, {electors:?} elect"))
-    })
+    let next = electors.len() == 2 && electors.contains(&sim.id(newcomers + 1));
+    Some(if next { Ok(()) } else { Err(format!("{what}, {electors:?} elect")) })
 }
 
 /// Whoever goes before it is a member gives its vote up, or loses it: of two electors one alone would never be elected again.
@@ -154,13 +150,15 @@ fn a_newcomer_that_turns_back_takes_no_vote_along() {
     let (mut tried, mut broken) = (0, Vec::new());
     for seed in 0..seeds(500) / 100 {
         for routing in [Routing::Direct, Routing::Leader] {
-            for turn in [Turn::Stops, Turn::Dies, Turn::FallsSilent] {
-                let moments = (0..).map(Duration::from_millis);
-                let fates = moments.map_while(|after| turn_back(seed, routing, turn, after));
-                fates.for_each(|fate| {
-                    tried += 1;
-                    broken.extend(fate.err());
-                });
+            for turn in [Turn::Stop, Turn::Die, Turn::FallSilent] {
+                for newcomers in 1..=3 {
+                    let moments = (0..).map(Duration::from_millis);
+                    let fates = moments.map_while(|after| turn_back(seed, routing, turn, newcomers, after));
+                    fates.for_each(|fate| {
+                        tried += 1;
+                        broken.extend(fate.err());
+                    });
+                }
             }
         }
     }

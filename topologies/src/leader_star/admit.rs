@@ -22,6 +22,8 @@ const PATIENCE: Duration = Duration::from_secs(4);
 /// Newcomers remembered at most, and for how long: those that wait, and those whose nick is reserved.
 const ADMISSIONS_MAX: usize = PLACES_MAX;
 pub(super) const REMEMBER: Duration = Duration::from_secs(10);
+/// Newcomers that wait ask again within this time.
+const ASKS: Duration = Duration::from_secs(2);
 /// The share of the timeout after which a newcomer that does not answer loses its vote again: more than a heartbeat, and
 /// before its leader counts as without a majority.
 const GRACE: f64 = 0.75;
@@ -117,28 +119,40 @@ impl Star {
         }
     }
 
-    /// Those that are to have a vote before they are let in, and until when they count as there.
-    pub(super) fn guests(&self, cx: &Ctx<'_>) -> impl Iterator<Item = (PeerId, Instant)> {
-        let election = self.election.as_ref().filter(|e| e.is_leader());
-        let guests = self.admissions.0.iter().filter(|(_, a)| a.guest);
-        guests.filter_map(move |(id, a)| Some((*id, self.stays_until(cx, election?, id, a))))
+    /// Those that are to have a vote before they are let in, and until when they count as there. New ones only while the
+    /// members with a vote outnumber them, or there is but one: should all of them go, a majority is left.
+    pub(super) fn guests(&self, cx: &Ctx<'_>) -> BTreeMap<PeerId, Instant> {
+        let Some(election) = self.election.as_ref().filter(|e| e.is_leader()) else { return BTreeMap::new() };
+        let roll = election.roll();
+        let (with_vote, waiting): (Vec<_>, Vec<_>) =
+            self.admissions.0.iter().filter(|(_, a)| a.guest).partition(|(id, _)| roll.has(id));
+        let members = roll.members.len().saturating_sub(with_vote.len());
+        let room = members.saturating_sub(1).max(1).saturating_sub(with_vote.len());
+        let mut guests: BTreeMap<PeerId, Instant> =
+            with_vote.into_iter().map(|(id, a)| (*id, self.stays_until(cx, election, id, a))).collect();
+        let mut queue: Vec<_> =
+            waiting.into_iter().filter(|(id, a)| a.last + ASKS > cx.now && self.is_linked(cx, id)).collect();
+        queue.sort_unstable_by_key(|(id, a)| (a.since, **id));
+        guests.extend(queue.into_iter().take(room).map(|(id, a)| (*id, a.last + ASKS)));
+        guests
     }
 
-    /// A guest is there while it is linked, and with a vote only while it answers: a leader of two that waited longer for one
-    /// that has died would lose its majority, and never get it back.
+    /// A newcomer with a vote is there while it is linked and answers: a leader of two that waited longer for one that has
+    /// died would lose its majority, and never get it back.
     fn stays_until(&self, cx: &Ctx<'_>, election: &Election, id: &PeerId, admission: &Admission) -> Instant {
-        let linked = cx.peers.find(id).is_some_and(|p| self.linked.contains(&p));
-        let forgotten = admission.last + REMEMBER;
-        match election.heard(id) {
-            _ if !linked => Instant::ZERO,
-            Some(at) if election.roll().has(id) => forgotten.min(at + self.settings.timeout.0.mul_f64(GRACE)),
-            _ => forgotten,
+        match election.heard(id).filter(|_| self.is_linked(cx, id)) {
+            Some(at) => (at + self.settings.timeout.0.mul_f64(GRACE)).min(admission.last + REMEMBER),
+            None => Instant::ZERO,
         }
     }
 
-    /// Looks again when the next newcomer with a vote is overdue.
+    fn is_linked(&self, cx: &Ctx<'_>, id: &PeerId) -> bool {
+        cx.peers.find(id).is_some_and(|peer| self.linked.contains(&peer))
+    }
+
+    /// Looks again when the next newcomer is overdue.
     pub(super) fn watch_guests(&mut self, cx: &Ctx<'_>) {
-        let next = self.guests(cx).map(|(_, until)| until).filter(|until| *until > cx.now).min();
+        let next = self.guests(cx).into_values().filter(|until| *until > cx.now).min();
         next.into_iter().for_each(|at| self.look_at(at));
     }
 

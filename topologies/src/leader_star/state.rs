@@ -151,7 +151,7 @@ impl Star {
         let state = |id: &PeerId| cx.peers.find(id).map_or(State::Unknown, |p| cx.peers.get(p).state);
         let mut present: BTreeSet<PeerId> = cx.peers.live().map(|(_, e)| e.id).collect();
         let (mut left, mut look) = (BTreeSet::new(), None);
-        let guests: BTreeMap<PeerId, Instant> = self.guests(cx).collect();
+        let guests = self.guests(cx);
         present.extend(guests.iter().filter(|(_, until)| **until > cx.now).map(|(id, _)| *id));
         let others = |id: &&PeerId| !present.contains(*id) && !guests.contains_key(*id);
         for id in election.roll().members.iter().filter(others).collect::<Vec<_>>() {
