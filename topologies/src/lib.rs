@@ -9,4 +9,6 @@ pub mod leader_star;
 pub mod mesh;
 #[cfg(test)]
 mod net;
+mod place;
+mod request;
 pub mod ring;

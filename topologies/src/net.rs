@@ -75,6 +75,8 @@ pub(crate) struct Net {
     pub(crate) blocked: Option<(usize, usize)>,
     /// Every documented message sent, by whom.
     pub(crate) trace: Vec<(usize, &'static str)>,
+    /// Every frame sent, by whom.
+    pub(crate) sent: Vec<(usize, Bytes)>,
     events: BTreeMap<(Instant, u64), Event>,
     seq: u64,
     rng: NodeRng,
@@ -96,6 +98,7 @@ impl Net {
             lag: Duration::ZERO,
             blocked: None,
             trace: Vec::new(),
+            sent: Vec::new(),
             events: BTreeMap::new(),
             seq: 0,
             rng: NodeRng::new(seed),
@@ -368,6 +371,7 @@ impl Net {
     fn act(&mut self, who: usize, act: Act) {
         match act {
             Act::Send(peer, body) => {
+                self.sent.push((who, body.clone()));
                 let to = self.index(who, peer);
                 let copies = if self.rng.chance(self.loss) { 0 } else { 1 };
                 let twice = usize::from(self.rng.chance(self.loss));

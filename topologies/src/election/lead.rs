@@ -2,7 +2,7 @@
 //!
 //! The list changes by one member at a time, and only when a majority of the list before holds it: then any majority
 //! of one shares a member with any majority of the next (Ongaro 2014, section 4.1), and that member refuses its vote
-//! to whoever stands with the older list.
+//! to whoever stands with the older list. Only what was added last is taken back at once: the list is then the one before.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -182,18 +182,21 @@ impl Election {
             let tag = self.kept.roll.tag;
             let holds =
                 |m: &&PeerId| **m == self.me || leading.followers.get(*m).is_some_and(|f| f.has == tag);
-            if !leading.agreed {
-                if electors.iter().filter(holds).count() < majority(electors.len()) {
-                    return;
-                }
+            if !leading.agreed && electors.iter().filter(holds).count() >= majority(electors.len()) {
                 leading.agreed = true;
                 leading.settled.clone_from(&self.kept.roll.members);
             }
             let gone = |m: &&PeerId| !electors.contains(m) || (**m != self.me && !self.present.contains(*m));
+            // Whom no majority has on its list yet can be struck at once: majorities of the list before meet those of both.
+            let strikable = |m: &&PeerId| leading.agreed || leading.settled.binary_search(m).is_err();
             let roll = &mut self.kept.roll;
-            if let Some(gone) = roll.members.iter().find(gone).copied() {
+            if let Some(gone) = roll.members.iter().filter(gone).find(strikable).copied() {
                 roll.remove(&gone);
                 self.voteless.remove(&gone);
+                // Should it come back, it has to answer anew.
+                leading.followers.remove(&gone);
+            } else if !leading.agreed {
+                return;
             } else if let Some(new) =
                 self.present.iter().filter(|m| !roll.has(m) && !self.left.contains(*m)).find(holds).copied()
                 && roll.members.len() < ELECTORS_MAX

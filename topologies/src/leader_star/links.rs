@@ -30,7 +30,7 @@ impl Star {
         self.release_others(cx, &needed);
     }
 
-    fn needed(&mut self, cx: &Ctx<'_>) -> BTreeSet<Peer> {
+    fn needed(&mut self, cx: &mut Ctx<'_>) -> BTreeSet<Peer> {
         let leader = self.linked_leader(cx);
         if leader.is_some() || self.leads() {
             self.anchor = None;
@@ -43,6 +43,9 @@ impl Star {
         } else {
             needed.extend(cx.peers.live().map(|(peer, _)| peer));
             needed.extend(self.anchor);
+        }
+        if leader.is_none() {
+            needed.extend(self.strangers(cx));
         }
         needed.remove(&Peer::ME);
         needed

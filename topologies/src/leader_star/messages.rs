@@ -2,7 +2,7 @@
 //!
 //! | message | from → to | says |
 //! |---|---|---|
-//! | `JOIN` | newcomer → any member | let me in under this nick |
+//! | `JOIN` | newcomer → any member | let me in under this nick; here I can be dialled |
 //! | `REDIRECT` | member → newcomer | ask the leader, who is there |
 //! | `ACCEPTED` | leader → newcomer | you are in |
 //! | `REFUSED` | leader → newcomer | the nick is taken |
@@ -10,21 +10,26 @@
 //! | `ORDER_ASK` | follower → leader | from here on I have missed it |
 //! | `ORDER_BASE` | leader → follower | so far the order has come |
 //!
-//! Heartbeats, votes and what belongs to them: [`election::Message`](crate::election::Message).
+//! Heartbeats, votes and what belongs to them: [`election::Message`](crate::election::Message). A `LEADER` is followed by
+//! places: where those on the list can be dialled that came lately.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 use tertulia_core::ballot::Ballot;
 use tertulia_core::id::{Incarnation, PeerId};
-use tertulia_core::peers::{ADDR_MAX, ADDRS_MAX, Addr, NICK_MAX};
+use tertulia_core::peers::{Addr, NICK_MAX};
 use tertulia_core::wire::{Reader, WireError, Writer};
 
 use super::order::STEPS_MAX;
 use crate::election::Message;
+pub use crate::place::Place;
+use crate::place::{get_addrs, get_places, put_addrs, put_places};
 
 /// The version of the encoding; others are not understood.
 const VERSION: u8 = 1;
+/// Places that one message names at most.
+pub const PLACES_MAX: usize = 64;
 
 /// A stream, and up to where it goes.
 pub type Step = (PeerId, Incarnation, u64);
@@ -32,8 +37,8 @@ pub type Step = (PeerId, Incarnation, u64);
 /// What members say to each other.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Msg {
-    /// A message of the election.
-    Election(Message),
+    /// A message of the election; a `LEADER` says where those on the list can be dialled that came lately.
+    Election(Message, Vec<Place>),
     /// Let me in.
     Join {
         /// Repeated by the answer.
@@ -42,6 +47,8 @@ pub enum Msg {
         nick: Arc<str>,
         /// When it was claimed: milliseconds since the Unix epoch, by the newcomer's clock.
         claimed_at: u64,
+        /// Where the newcomer can be dialled.
+        addrs: Vec<Addr>,
     },
     /// Ask the leader.
     Redirect {
@@ -96,7 +103,7 @@ impl Msg {
     #[must_use]
     pub const fn name(&self) -> &'static str {
         match self {
-            Msg::Election(message) => message.name(),
+            Msg::Election(message, _) => message.name(),
             Msg::Join { .. } => "JOIN",
             Msg::Redirect { .. } => "REDIRECT",
             Msg::Accepted { .. } => "ACCEPTED",
@@ -107,23 +114,23 @@ impl Msg {
         }
     }
 
-    /// The message as bytes. Addresses beyond their limits are left out.
+    /// The message as bytes. Places and addresses beyond their limits are left out.
     #[must_use]
     pub fn encode(&self) -> Bytes {
         let mut w = Writer::new();
         w.u8(VERSION);
         match self {
-            Msg::Election(message) => message.write(&mut w),
-            Msg::Join { nonce, nick, claimed_at } => {
-                w.u8(16).u64(*nonce).text(nick).u64(*claimed_at);
+            Msg::Election(message, places) => {
+                message.write(&mut w);
+                if matches!(message, Message::Lead { .. }) {
+                    put_places(&mut w, places, PLACES_MAX);
+                }
+            }
+            Msg::Join { nonce, nick, claimed_at, addrs } => {
+                put_addrs(w.u8(16).u64(*nonce).text(nick).u64(*claimed_at), addrs);
             }
             Msg::Redirect { nonce, leader, addrs } => {
-                w.u8(17).u64(*nonce).raw(&leader.0);
-                let fitting = || addrs.iter().filter(|a| a.len() <= ADDR_MAX).take(ADDRS_MAX);
-                w.varint(fitting().count() as u64);
-                fitting().for_each(|addr| {
-                    w.text(addr);
-                });
+                put_addrs(w.u8(17).u64(*nonce).raw(&leader.0), addrs);
             }
             Msg::Accepted { nonce } => {
                 w.u8(18).u64(*nonce);
@@ -149,7 +156,10 @@ impl Msg {
         }
         let code = *r.left().first().ok_or(WireError::Short)?;
         let msg = if Message::CODES.contains(&code) {
-            Msg::Election(Message::read(&mut r)?)
+            let message = Message::read(&mut r)?;
+            let leads = matches!(message, Message::Lead { .. });
+            let places = if leads { get_places(&mut r, PLACES_MAX)? } else { Vec::new() };
+            Msg::Election(message, places)
         } else {
             Msg::read_own(&mut r)?
         };
@@ -165,14 +175,9 @@ impl Msg {
                 if nick.is_empty() {
                     return Err(WireError::Range("nick"));
                 }
-                Msg::Join { nonce, nick: Arc::from(nick), claimed_at: r.u64()? }
+                Msg::Join { nonce, nick: Arc::from(nick), claimed_at: r.u64()?, addrs: get_addrs(r)? }
             }
-            17 => {
-                let leader = r.peer_id()?;
-                let n = r.count("addresses", ADDRS_MAX, 1)?;
-                let addrs = (0..n).map(|_| r.text("address", ADDR_MAX).map(Arc::from));
-                Msg::Redirect { nonce, leader, addrs: addrs.collect::<Result<_, _>>()? }
-            }
+            17 => Msg::Redirect { nonce, leader: r.peer_id()?, addrs: get_addrs(r)? },
             18 => Msg::Accepted { nonce },
             19 => Msg::Refused { nonce, holder: r.peer_id()? },
             20 => Msg::Order { first: place(nonce)?, ballot: Ballot::read(r)?, steps: get_steps(r)? },

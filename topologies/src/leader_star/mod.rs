@@ -1,11 +1,13 @@
 #![doc = include_str!("docs.md")]
 
+mod admit;
 mod config;
 mod join;
 mod leave;
 mod links;
 pub mod messages;
 mod order;
+mod places;
 mod route;
 mod state;
 mod view;
@@ -58,8 +60,9 @@ impl Topology for Star {
         match input {
             Input::Restored { slot } => self.begin(cx, Some(slot)),
             Input::Found => {
-                // A leader from the first moment, and so a member.
                 self.begin(cx, None);
+                // A leader from its first moment as a member: nothing of it ever waits for one.
+                self.phase = Phase::Member;
                 self.elect(cx, Election::found);
             }
             Input::Join { contact, nick, claimed_at } => self.start_join(cx, contact, nick, claimed_at),
@@ -67,6 +70,7 @@ impl Topology for Star {
             Input::LinkUp { peer } => self.on_link_up(cx, peer),
             Input::LinkDown { peer } => {
                 self.linked.remove(&peer);
+                self.count_members(cx);
                 self.settle(cx);
             }
             Input::Frame { from, body } => self.on_frame(cx, from, body),
@@ -147,11 +151,14 @@ impl Star {
         };
         cx.out.trace(msg.name(), from, false);
         match msg {
-            Msg::Election(message) => {
+            Msg::Election(message, places) => {
                 let id = cx.peers.id(from);
                 self.elect(cx, |election, io| election.on_message(io, id, message));
+                self.hear_places(cx, from, places);
             }
-            Msg::Join { nonce, nick, claimed_at } => self.on_join(cx, from, nonce, &nick, claimed_at),
+            Msg::Join { nonce, nick, claimed_at, addrs } => {
+                self.on_join(cx, from, nonce, &nick, claimed_at, addrs);
+            }
             Msg::Redirect { nonce, leader, addrs } => self.on_redirect(cx, nonce, leader, addrs),
             Msg::Accepted { nonce } => self.on_accepted(cx, from, nonce),
             Msg::Refused { nonce, holder } => self.on_refused(cx, nonce, holder),

@@ -8,11 +8,13 @@ use tertulia_core::peers::State;
 use tertulia_core::time::{Instant, earliest};
 use tertulia_core::topology::Ctx;
 
+use super::admit::{Admissions, REMEMBER};
 use super::config::{Config, Routing};
-use super::join::{Admissions, Joining, REMEMBER};
+use super::join::Joining;
 use super::messages::Msg;
 use super::order::Sequence;
-use crate::election::{Effect, Election, Io, Settings};
+use super::places::Places;
+use crate::election::{Effect, Election, Io, Message, Settings};
 
 /// Where this node stands.
 #[derive(Clone, Debug)]
@@ -44,6 +46,7 @@ pub(super) struct Star {
     /// Through whom this node came in; kept until the leader is linked.
     pub(super) anchor: Option<Peer>,
     pub(super) admissions: Admissions,
+    pub(super) places: Places,
     pub(super) sequence: Sequence,
     /// The leader and term that people were last told of.
     told: Option<(PeerId, u64)>,
@@ -71,6 +74,7 @@ impl Star {
             linked: BTreeSet::new(),
             anchor: None,
             admissions: Admissions::default(),
+            places: Places::default(),
             sequence: Sequence::default(),
             told: None,
             waits: false,
@@ -127,7 +131,11 @@ impl Star {
                 Effect::Persist(bytes) => cx.out.persist(bytes),
                 Effect::Send(to, message) => {
                     if let Some(peer) = cx.peers.find(&to).filter(|p| self.linked.contains(p)) {
-                        send(cx, peer, &Msg::Election(message));
+                        let places = match &message {
+                            Message::Lead { roll, .. } => self.places.on(roll),
+                            _ => Vec::new(),
+                        };
+                        send(cx, peer, &Msg::Election(message, places));
                     }
                 }
             }
@@ -143,11 +151,10 @@ impl Star {
         let state = |id: &PeerId| cx.peers.find(id).map_or(State::Unknown, |p| cx.peers.get(p).state);
         let mut present: BTreeSet<PeerId> = cx.peers.live().map(|(_, e)| e.id).collect();
         let (mut left, mut look) = (BTreeSet::new(), None);
-        for (id, until) in self.guests(cx.now).filter(|_| election.is_leader()) {
-            present.insert(*id);
-            look = earliest(look, Some(until));
-        }
-        for id in election.roll().members.iter().filter(|id| !present.contains(id)).collect::<Vec<_>>() {
+        let guests = self.guests(cx);
+        present.extend(guests.iter().filter(|(_, until)| **until > cx.now).map(|(id, _)| *id));
+        let others = |id: &&PeerId| !present.contains(*id) && !guests.contains_key(*id);
+        for id in election.roll().members.iter().filter(others).collect::<Vec<_>>() {
             let until = election.heard(id).map(|at| at + REMEMBER);
             match state(id) {
                 State::Unknown if until.is_none_or(|until| until > cx.now) => {
@@ -173,6 +180,7 @@ impl Star {
             self.become_member(cx);
         }
         self.let_in(cx);
+        self.watch_guests(cx);
         self.tell_leader(cx);
         self.part_when_led(cx);
         let member = matches!(self.phase, Phase::Member);

@@ -12,6 +12,7 @@ use tertulia_core::topology::Ctx;
 
 use super::messages::{Msg, Place};
 use super::state::{Mesh, Phase, send};
+use crate::request::Request;
 
 /// The first wait before a `JOIN` is sent again; it doubles this often.
 const RETRY: (Duration, u32) = (Duration::from_millis(200), 3);
@@ -19,56 +20,34 @@ const RETRY: (Duration, u32) = (Duration::from_millis(200), 3);
 const ADMISSIONS_MAX: usize = 64;
 const RESERVED: Duration = Duration::from_secs(10);
 
-/// A request under way.
-#[derive(Clone, Debug)]
-pub(super) struct Joining {
-    pub(super) contact: Peer,
-    nick: Arc<str>,
-    nonce: u64,
-    tries: u32,
-    at: Instant,
-}
-
-impl Joining {
-    /// When to ask again.
-    pub(super) fn next_deadline(&self) -> Instant {
-        self.at
-    }
-}
-
 /// Newcomers let in lately: their nicks, and since when.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Admissions(BTreeMap<PeerId, (Arc<str>, Instant)>);
 
 impl Mesh {
     /// This node wants to become a member. For one that already is, nothing is left to do.
-    pub(super) fn start_join(&mut self, cx: &mut Ctx<'_>, contact: Peer, nick: Arc<str>) {
+    pub(super) fn start_join(&mut self, cx: &mut Ctx<'_>, contact: Peer, nick: Arc<str>, claimed_at: u64) {
         if self.is_member() {
             cx.out.joined();
             return;
         }
-        let nonce = cx.rng.next_u64();
         let before = match &self.phase {
             Phase::Joining(before) if before.contact != contact => Some(before.contact),
             _ => None,
         };
-        self.phase = Phase::Joining(Joining { contact, nick, nonce, tries: 0, at: cx.now });
+        self.phase = Phase::Joining(Request::new(cx, contact, nick, claimed_at));
         before.into_iter().for_each(|peer| self.tend(cx, peer));
         self.tend(cx, contact);
         self.ask(cx);
     }
 
-    /// Sends the `JOIN` when it is due. Goes on for as long as nothing answers: when the link is gone the engine
-    /// names another contact.
+    /// Sends the `JOIN` when it is due.
     pub(super) fn ask(&mut self, cx: &mut Ctx<'_>) {
-        let Phase::Joining(joining) = &mut self.phase else { return };
-        if joining.at > cx.now {
-            return;
+        let Phase::Joining(request) = &mut self.phase else { return };
+        if request.take_due(cx, RETRY.0, RETRY.1) {
+            let msg = Msg::Join { nonce: request.nonce, nick: request.nick.clone() };
+            send(cx, request.contact, &msg);
         }
-        joining.at = cx.now + cx.rng.jitter(RETRY.0 * (1 << joining.tries.min(RETRY.1)), 0.2);
-        joining.tries = joining.tries.saturating_add(1);
-        let (contact, nick, nonce) = (joining.contact, joining.nick.clone(), joining.nonce);
-        send(cx, contact, &Msg::Join { nonce, nick });
     }
 
     /// A `JOIN` arrived. The same request again gets the same answer again.
@@ -99,7 +78,7 @@ impl Mesh {
 
     /// True when this is the answer to the request under way.
     fn is_answer(&self, from: Peer, nonce: u64) -> bool {
-        matches!(&self.phase, Phase::Joining(j) if j.contact == from && j.nonce == nonce)
+        matches!(&self.phase, Phase::Joining(request) if request.is_answer(from, nonce))
     }
 
     /// Let in: a member from now on.
@@ -114,13 +93,13 @@ impl Mesh {
         }
     }
 
-    /// The nick is taken; the engine may ask again with another.
+    /// The nick is taken.
     pub(super) fn on_refused(&mut self, cx: &mut Ctx<'_>, from: Peer, nonce: u64, holder: PeerId) {
         if !self.is_answer(from, nonce) {
             return;
         }
-        let Phase::Joining(joining) = std::mem::replace(&mut self.phase, Phase::Outside) else { return };
-        cx.out.refuse("nick-taken", format!("the nick `{}` is held by {holder:?}", joining.nick));
+        let Phase::Joining(request) = std::mem::replace(&mut self.phase, Phase::Outside) else { return };
+        request.nick_is_taken(cx, holder);
     }
 
     /// This node counts as a member from now on.
@@ -131,7 +110,7 @@ impl Mesh {
 
     /// The engine forgot a peer: if it was the contact, another one has to be named.
     pub(super) fn forget_contact(&mut self, peer: Peer) {
-        if matches!(&self.phase, Phase::Joining(joining) if joining.contact == peer) {
+        if matches!(&self.phase, Phase::Joining(request) if request.contact == peer) {
             self.phase = Phase::Outside;
         }
     }

@@ -36,7 +36,7 @@ impl Mesh {
 
     fn needs_link(&self, cx: &Ctx<'_>, peer: Peer) -> bool {
         match (&self.phase, self.shape) {
-            (Phase::Joining(joining), _) => joining.contact == peer,
+            (Phase::Joining(request), _) => request.contact == peer,
             _ if self.anchor == Some(peer) => true,
             (_, Shape::Full) => self.live.contains(&peer),
             (_, Shape::Pick(_)) => self.picks.contains(peer),

@@ -21,8 +21,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use tertulia_core::id::PeerId;
-use tertulia_core::peers::{ADDR_MAX, ADDRS_MAX, Addr, NICK_MAX};
+use tertulia_core::peers::NICK_MAX;
 use tertulia_core::wire::{Reader, WireError, Writer};
+
+pub use crate::place::Place;
+use crate::place::{get_place, get_places, put_place, put_places};
 
 /// The version of the encoding; others are not understood.
 const VERSION: u8 = 1;
@@ -30,17 +33,6 @@ const VERSION: u8 = 1;
 pub const MISSING_MAX: usize = 256;
 /// Places that one message names at most.
 pub const PLACES_MAX: usize = 16;
-/// Bytes of a place at least: an id and a count.
-const PLACE_LEAST: usize = 33;
-
-/// A member, and where it can be dialled.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
-    /// Who.
-    pub id: PeerId,
-    /// Where.
-    pub addrs: Vec<Addr>,
-}
 
 /// How much a member needs a neighbour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -165,7 +157,7 @@ impl Msg {
         w.u8(VERSION);
         match self {
             Msg::Join { nonce, nick } => w.u8(1).u64(*nonce).text(nick),
-            Msg::Accepted { nonce, places } => put_places(w.u8(2).u64(*nonce), places),
+            Msg::Accepted { nonce, places } => put_places(w.u8(2).u64(*nonce), places, PLACES_MAX),
             Msg::Refused { nonce, holder } => w.u8(3).u64(*nonce).raw(&holder.0),
             Msg::Missing(ids) => {
                 let n = ids.len().min(MISSING_MAX);
@@ -179,9 +171,9 @@ impl Msg {
             Msg::Keep { lowest, count } => w.u8(9).raw(&lowest.0).u64(*count),
             Msg::Disconnect { leaving } => w.u8(10).u8(u8::from(*leaving)),
             Msg::Shuffle { nonce, ttl, origin, places } => {
-                put_places(put_place(w.u8(11).u64(*nonce).u8(*ttl), origin), places)
+                put_places(put_place(w.u8(11).u64(*nonce).u8(*ttl), origin), places, PLACES_MAX)
             }
-            Msg::ShuffleReply { nonce, places } => put_places(w.u8(12).u64(*nonce), places),
+            Msg::ShuffleReply { nonce, places } => put_places(w.u8(12).u64(*nonce), places, PLACES_MAX),
         };
         w.finish()
     }
@@ -197,7 +189,7 @@ impl Msg {
         }
         let msg = match r.u8()? {
             1 => Msg::Join { nonce: r.u64()?, nick: get_nick(&mut r)? },
-            2 => Msg::Accepted { nonce: r.u64()?, places: get_places(&mut r)? },
+            2 => Msg::Accepted { nonce: r.u64()?, places: get_places(&mut r, PLACES_MAX)? },
             3 => Msg::Refused { nonce: r.u64()?, holder: r.peer_id()? },
             4 => {
                 let n = r.count("members", MISSING_MAX, 32)?;
@@ -213,9 +205,9 @@ impl Msg {
                 nonce: r.u64()?,
                 ttl: r.u8()?,
                 origin: get_place(&mut r)?,
-                places: get_places(&mut r)?,
+                places: get_places(&mut r, PLACES_MAX)?,
             },
-            12 => Msg::ShuffleReply { nonce: r.u64()?, places: get_places(&mut r)? },
+            12 => Msg::ShuffleReply { nonce: r.u64()?, places: get_places(&mut r, PLACES_MAX)? },
             _ => return Err(WireError::Range("code")),
         };
         r.end()?;
@@ -240,28 +232,4 @@ fn get_need(r: &mut Reader<'_>) -> Result<Need, WireError> {
     let byte = r.u8()?;
     let all = [Need::Low, Need::High, Need::Reunion];
     all.into_iter().find(|&need| need as u8 == byte).ok_or(WireError::Range("need"))
-}
-
-fn put_place<'a>(w: &'a mut Writer, place: &Place) -> &'a mut Writer {
-    let fitting = || place.addrs.iter().filter(|a| a.len() <= ADDR_MAX).take(ADDRS_MAX);
-    w.raw(&place.id.0).varint(fitting().count() as u64);
-    fitting().fold(w, |w, addr| w.text(addr))
-}
-
-fn get_place(r: &mut Reader<'_>) -> Result<Place, WireError> {
-    let id = r.peer_id()?;
-    let n = r.count("addresses", ADDRS_MAX, 1)?;
-    let addrs = (0..n).map(|_| r.text("address", ADDR_MAX).map(Arc::from)).collect::<Result<_, _>>()?;
-    Ok(Place { id, addrs })
-}
-
-fn put_places<'a>(w: &'a mut Writer, places: &[Place]) -> &'a mut Writer {
-    let n = places.len().min(PLACES_MAX);
-    w.varint(n as u64);
-    places[..n].iter().fold(w, put_place)
-}
-
-fn get_places(r: &mut Reader<'_>) -> Result<Vec<Place>, WireError> {
-    let n = r.count("members", PLACES_MAX, PLACE_LEAST)?;
-    (0..n).map(|_| get_place(r)).collect()
 }

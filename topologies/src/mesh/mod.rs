@@ -58,7 +58,7 @@ impl Topology for Mesh {
     fn on_input(&mut self, cx: &mut Ctx<'_>, input: Input<'_>) {
         match input {
             Input::Found => self.become_member(cx),
-            Input::Join { contact, nick, .. } => self.start_join(cx, contact, nick),
+            Input::Join { contact, nick, claimed_at } => self.start_join(cx, contact, nick, claimed_at),
             Input::Leave => self.leave(cx),
             Input::LinkUp { peer } => self.on_link_up(cx, peer),
             Input::LinkDown { peer } => self.on_link_down(cx, peer),
@@ -74,7 +74,7 @@ impl Topology for Mesh {
     fn next_deadline(&self) -> Option<Instant> {
         let joining = match &self.phase {
             Phase::Gone => return None,
-            Phase::Joining(joining) => Some(joining.next_deadline()),
+            Phase::Joining(request) => Some(request.next_deadline()),
             _ => None,
         };
         let parts = [

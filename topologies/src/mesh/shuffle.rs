@@ -9,7 +9,6 @@ use core::time::Duration;
 use std::collections::VecDeque;
 
 use tertulia_core::id::{Peer, PeerId};
-use tertulia_core::peers::PeerTable;
 use tertulia_core::rng::NodeRng;
 use tertulia_core::time::Instant;
 use tertulia_core::topology::Ctx;
@@ -18,6 +17,7 @@ use super::config::Config;
 use super::messages::{Msg, Need, PLACES_MAX, Place};
 use super::seek::pick_one;
 use super::state::{Mesh, send};
+use crate::place::place;
 
 /// Links that the walk of a newcomer crosses, and those left where it is remembered.
 const ACTIVE_WALK: u8 = 6;
@@ -110,12 +110,6 @@ impl Shuffles {
         self.passive.remove(id);
         self.walks.retain(|(_, from)| *from != peer);
     }
-}
-
-/// A member, and where it can be dialled.
-fn place(peers: &PeerTable, peer: Peer) -> Place {
-    let entry = peers.get(peer);
-    Place { id: entry.id, addrs: entry.addrs.clone() }
 }
 
 impl Mesh {

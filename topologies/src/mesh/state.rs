@@ -10,12 +10,13 @@ use super::active::Active;
 use super::beacon::Beacon;
 use super::config::{Config, Planted, Shape};
 use super::detour::Detours;
-use super::join::{Admissions, Joining};
+use super::join::Admissions;
 use super::messages::Msg;
 use super::pick::Picks;
 use super::seek::Seeking;
 use super::shuffle::Shuffles;
 use super::tree::Trees;
+use crate::request::Request;
 
 /// Where this node stands.
 #[derive(Clone, Debug)]
@@ -23,7 +24,7 @@ pub(super) enum Phase {
     /// Neither a member nor on the way.
     Outside,
     /// On the way in.
-    Joining(Joining),
+    Joining(Request),
     /// A member.
     Member,
     /// Out, still passing on what arrives.

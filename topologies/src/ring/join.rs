@@ -3,33 +3,15 @@
 use std::sync::Arc;
 
 use tertulia_core::id::{Peer, PeerId};
-use tertulia_core::time::Instant;
 use tertulia_core::topology::Ctx;
 
 use super::courier;
 use super::messages::{Around, Code, Letter, Msg};
 use super::state::{Phase, Ring};
+use crate::request::Request;
 
 /// How many times the wait between two `JOIN`s doubles.
 const DOUBLINGS: u32 = 3;
-
-/// A request under way.
-#[derive(Clone, Debug)]
-pub(super) struct Joining {
-    contact: Peer,
-    nick: Arc<str>,
-    claimed_at: u64,
-    nonce: u64,
-    tries: u32,
-    at: Instant,
-}
-
-impl Joining {
-    /// When to ask again.
-    pub(super) fn next_deadline(&self) -> Instant {
-        self.at
-    }
-}
 
 impl Ring {
     /// This node wants to become a member. For one that already is, nothing is left to do.
@@ -47,40 +29,35 @@ impl Ring {
             }
             _ => {}
         }
-        let nonce = cx.rng.next_u64();
-        self.phase = Phase::Joining(Joining { contact, nick, claimed_at, nonce, tries: 0, at: cx.now });
+        self.phase = Phase::Joining(Request::new(cx, contact, nick, claimed_at));
         self.want(cx, contact);
         self.ask(cx);
     }
 
-    /// Sends the `JOIN` when it is due. Goes on for as long as nothing answers: when the link is gone the engine
-    /// names another contact.
+    /// Sends the `JOIN` when it is due.
     pub(super) fn ask(&mut self, cx: &mut Ctx<'_>) {
-        let Phase::Joining(joining) = &mut self.phase else { return };
-        if joining.at > cx.now {
+        let Phase::Joining(request) = &mut self.phase else { return };
+        if !request.take_due(cx, self.tuning.retry, DOUBLINGS) {
             return;
         }
-        let wait = self.tuning.retry.saturating_mul(1 << joining.tries.min(DOUBLINGS));
-        joining.at = cx.now + cx.rng.jitter(wait, 0.2);
-        joining.tries = joining.tries.saturating_add(1);
-        if !self.linked.contains(&joining.contact) && !cx.peers.get(joining.contact).linked {
+        if !self.linked.contains(&request.contact) && !cx.peers.get(request.contact).linked {
             return;
         }
         let addrs = cx.peers.get(Peer::ME).addrs.clone();
-        let msg = Msg::Join { nick: joining.nick.clone(), claimed_at: joining.claimed_at, addrs };
-        courier::send(cx, joining.contact, &Letter { nonce: joining.nonce, msg });
+        let msg = Msg::Join { nick: request.nick.clone(), claimed_at: request.claimed_at, addrs };
+        courier::send(cx, request.contact, &Letter { nonce: request.nonce, msg });
     }
 
     /// The engine forgot a peer: if it was the contact, another one has to be named.
     pub(super) fn forget_contact(&mut self, peer: Peer) {
-        if matches!(&self.phase, Phase::Joining(joining) if joining.contact == peer) {
+        if matches!(&self.phase, Phase::Joining(request) if request.contact == peer) {
             self.phase = Phase::Outside;
         }
     }
 
     /// True when this is the answer to the request under way.
     fn is_answer(&self, from: Peer, nonce: u64) -> bool {
-        matches!(&self.phase, Phase::Joining(j) if j.contact == from && j.nonce == nonce)
+        matches!(&self.phase, Phase::Joining(request) if request.is_answer(from, nonce))
     }
 
     /// `CONNECTION_ACCEPTED`: a member from now on. The contact stays linked until a live successor is.
@@ -100,15 +77,14 @@ impl Ring {
         self.settle(cx);
     }
 
-    /// `CONNECTION_REFUSED`: the nick is taken; the engine may ask again with another.
+    /// `CONNECTION_REFUSED`: the nick is taken.
     pub(super) fn on_refused(&mut self, cx: &mut Ctx<'_>, from: Peer, nonce: u64, holder: PeerId) {
         acknowledge(cx, from, Code::Refused, nonce);
         if !self.is_answer(from, nonce) {
             return;
         }
-        let Phase::Joining(joining) = std::mem::replace(&mut self.phase, Phase::Outside) else { return };
-        let reason = format!("the nick `{}` is held by {holder:?}", joining.nick);
-        cx.out.refuse("nick-taken", reason);
+        let Phase::Joining(request) = std::mem::replace(&mut self.phase, Phase::Outside) else { return };
+        request.nick_is_taken(cx, holder);
     }
 
     /// This node counts as a member from now on.

@@ -13,7 +13,8 @@ use super::join::acknowledge;
 use super::messages::{Code, Letter, Msg, Place, Side};
 use super::order;
 use super::planted::Planted;
-use super::state::{Phase, Ring, place};
+use super::state::{Phase, Ring};
+use crate::place::place;
 
 /// The longest that a leaver waits to be heard.
 const PARTING_MAX: Duration = Duration::from_secs(3);

@@ -3,7 +3,7 @@
 //! | message | from → to | says |
 //! |---|---|---|
 //! | `STANDARD` | member → neighbour | a parcel; carried by the engine, named here for the trace |
-//! | `JOIN` | newcomer → any member | let me in under this nick |
+//! | `JOIN` | newcomer → any member | let me in under this nick; here I can be dialled |
 //! | `DISCOVERY_QUERY` | clockwise, round to the asker | does anybody hold this nick? |
 //! | `DISCOVERY_ANSWER` | clockwise, on to the asker | yes, I do |
 //! | `ACK` | receiver → sender | arrived; answers `CHANGE_PREC` with the receiver's own view |
@@ -19,6 +19,8 @@ use std::sync::Arc;
 
 use tertulia_core::id::PeerId;
 use tertulia_core::peers::Addr;
+
+pub use crate::place::Place;
 
 /// The name under which parcels are traced.
 pub const STANDARD: &str = "STANDARD";
@@ -74,15 +76,6 @@ impl Code {
             Code::Quit => "QUIT",
         }
     }
-}
-
-/// A member, and where it can be dialled.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
-    /// Who.
-    pub id: PeerId,
-    /// Where.
-    pub addrs: Vec<Addr>,
 }
 
 /// A side of the receiver.

@@ -80,7 +80,7 @@ impl Topology for Ring {
 
     fn next_deadline(&self) -> Option<Instant> {
         let phase = match &self.phase {
-            Phase::Joining(joining) => Some(joining.next_deadline()),
+            Phase::Joining(request) => Some(request.next_deadline()),
             Phase::Leaving(until) => Some(*until),
             _ => None,
         };

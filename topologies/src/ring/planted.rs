@@ -9,7 +9,8 @@ use tertulia_core::topology::Ctx;
 
 use super::messages::{Around, LIST_MAX, Place, Side};
 use super::order;
-use super::state::{Ring, place};
+use super::state::Ring;
+use crate::place::place;
 
 /// A fault put in on purpose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

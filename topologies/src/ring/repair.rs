@@ -12,7 +12,8 @@ use tertulia_core::topology::Ctx;
 use super::courier;
 use super::messages::{Around, Code, Letter, Msg, Place, Side};
 use super::order;
-use super::state::{LINGER, PATIENCE, Phase, Ring, Want, place};
+use super::state::{LINGER, PATIENCE, Phase, Ring, Want};
+use crate::place::place;
 
 impl Ring {
     /// Computes the successor list and brings the wanted links in line with it.

@@ -11,11 +11,12 @@ use tertulia_core::topology::Ctx;
 use super::admit::Admission;
 use super::config::Tuning;
 use super::courier::Courier;
-use super::join::Joining;
 use super::messages::{Around, LIST_MAX, Place};
 use super::order::{self, Quitting};
 use super::planted::Chord2001;
 use super::route::Routes;
+use crate::place::place;
+use crate::request::Request;
 
 /// How long a link that is not needed any more is kept, so that its successor carries before it goes.
 pub(super) const LINGER: Duration = Duration::from_secs(1);
@@ -36,7 +37,7 @@ pub(super) enum Phase {
     /// Neither a member nor on the way.
     Outside,
     /// On the way in.
-    Joining(Joining),
+    Joining(Request),
     /// A member.
     Member,
     /// On the way out; the time when it goes unheard.
@@ -184,10 +185,4 @@ impl Ring {
             self.quitting.insert(who, cx.now + QUITTING);
         }
     }
-}
-
-/// A member, and where the roster says it can be dialled.
-pub(super) fn place(peers: &PeerTable, peer: Peer) -> Place {
-    let entry = peers.get(peer);
-    Place { id: entry.id, addrs: entry.addrs.clone() }
 }

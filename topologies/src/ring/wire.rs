@@ -3,15 +3,14 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use tertulia_core::peers::{ADDR_MAX, ADDRS_MAX, Addr, NICK_MAX};
+use tertulia_core::peers::NICK_MAX;
 use tertulia_core::wire::{Reader, WireError, Writer};
 
-use super::messages::{Around, Code, LIST_MAX, Letter, Msg, Place, Query, Side};
+use super::messages::{Around, Code, LIST_MAX, Letter, Msg, Query, Side};
+use crate::place::{get_addrs, get_place, get_places, put_addrs, put_place, put_places};
 
 /// The version of the encoding; others are not understood.
 const VERSION: u8 = 1;
-/// Bytes of a place at least: an id and a count.
-const PLACE_LEAST: usize = 33;
 
 impl Letter {
     /// The letter as bytes. Lists and addresses beyond their limits are left out.
@@ -45,7 +44,7 @@ impl Letter {
             Msg::Quit { side, heir, beyond } => {
                 w.u8(*side as u8);
                 put_place(&mut w, heir);
-                put_list(&mut w, beyond);
+                put_places(&mut w, beyond, LIST_MAX);
             }
         }
         w.finish()
@@ -83,9 +82,11 @@ impl Letter {
             Code::Accepted => Msg::Accepted(get_around(&mut r)?),
             Code::Refused => Msg::Refused { holder: r.peer_id()? },
             Code::ChangePrec => Msg::ChangePrec { side: get_side(&mut r)?, place: get_place(&mut r)? },
-            Code::Quit => {
-                Msg::Quit { side: get_side(&mut r)?, heir: get_place(&mut r)?, beyond: get_list(&mut r)? }
-            }
+            Code::Quit => Msg::Quit {
+                side: get_side(&mut r)?,
+                heir: get_place(&mut r)?,
+                beyond: get_places(&mut r, LIST_MAX)?,
+            },
         };
         r.end()?;
         Ok(Letter { nonce, msg })
@@ -110,47 +111,12 @@ fn get_nick(r: &mut Reader<'_>) -> Result<Arc<str>, WireError> {
     if nick.is_empty() { Err(WireError::Range("nick")) } else { Ok(Arc::from(nick)) }
 }
 
-fn put_addrs(w: &mut Writer, addrs: &[Addr]) {
-    let fitting = || addrs.iter().filter(|a| a.len() <= ADDR_MAX).take(ADDRS_MAX);
-    w.varint(fitting().count() as u64);
-    for addr in fitting() {
-        w.text(addr);
-    }
-}
-
-fn get_addrs(r: &mut Reader<'_>) -> Result<Vec<Addr>, WireError> {
-    let n = r.count("addresses", ADDRS_MAX, 1)?;
-    (0..n).map(|_| r.text("address", ADDR_MAX).map(Arc::from)).collect()
-}
-
-fn put_place(w: &mut Writer, place: &Place) {
-    w.raw(&place.id.0);
-    put_addrs(w, &place.addrs);
-}
-
-fn get_place(r: &mut Reader<'_>) -> Result<Place, WireError> {
-    Ok(Place { id: r.peer_id()?, addrs: get_addrs(r)? })
-}
-
-fn put_list(w: &mut Writer, places: &[Place]) {
-    let n = places.len().min(LIST_MAX);
-    w.varint(n as u64);
-    for place in places.iter().take(n) {
-        put_place(w, place);
-    }
-}
-
-fn get_list(r: &mut Reader<'_>) -> Result<Vec<Place>, WireError> {
-    let n = r.count("members", LIST_MAX, PLACE_LEAST)?;
-    (0..n).map(|_| get_place(r)).collect()
-}
-
 fn put_around(w: &mut Writer, around: &Around) {
     w.u8(u8::from(around.predecessor.is_some()));
     if let Some(place) = &around.predecessor {
         put_place(w, place);
     }
-    put_list(w, &around.successors);
+    put_places(w, &around.successors, LIST_MAX);
 }
 
 fn get_around(r: &mut Reader<'_>) -> Result<Around, WireError> {
@@ -159,5 +125,5 @@ fn get_around(r: &mut Reader<'_>) -> Result<Around, WireError> {
         1 => Some(get_place(r)?),
         _ => return Err(WireError::Range("predecessor")),
     };
-    Ok(Around { predecessor, successors: get_list(r)? })
+    Ok(Around { predecessor, successors: get_places(r, LIST_MAX)? })
 }

@@ -129,6 +129,9 @@ impl Engine {
     #[must_use]
     pub fn new(setup: Setup) -> Self {
         let me = setup.auth.me();
+        let mut peers = PeerTable::new(me);
+        // The topology may have to say where this node can be dialled before it is a member.
+        peers.get_mut(Peer::ME).addrs.clone_from(&setup.addrs);
         let record = Record {
             id: me,
             incarnation: setup.incarnation,
@@ -144,7 +147,7 @@ impl Engine {
                 now: Instant::ZERO,
                 config: setup.config,
                 auth: Arc::from(setup.auth),
-                peers: PeerTable::new(me),
+                peers,
                 links: Links::default(),
                 out: Vec::new(),
                 rng: NodeRng::new(setup.seed),

@@ -527,6 +527,7 @@ impl Roster {
     /// Where this node can be dialled changed.
     pub(crate) fn readdress(&mut self, base: &mut Base, addrs: Vec<Addr>) {
         if self.me.addrs != addrs {
+            base.peers.get_mut(Peer::ME).addrs.clone_from(&addrs);
             self.restate(base, |r| r.addrs = addrs);
         }
     }

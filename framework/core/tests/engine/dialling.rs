@@ -2,7 +2,7 @@
 
 use tertulia_core::engine::api::{Event, Input};
 use tertulia_core::frame::FrameKind;
-use tertulia_core::id::PeerId;
+use tertulia_core::id::{Peer, PeerId};
 use tertulia_core::peers::State;
 use tertulia_core::time::Instant;
 
@@ -47,6 +47,20 @@ fn a_contact_that_falls_silent_is_given_up_for_another() {
     net.nodes[0].up = false;
     net.run(secs(10));
     assert_eq!(asked(&net, new), Some(id_of(1)));
+}
+
+/// A topology that asks to be let in says where the newcomer can be dialled.
+#[test]
+fn a_newcomer_knows_its_own_addresses() {
+    let mut net = Net::group(1);
+    let new = net.add_waiting(secs(60));
+    let own = |net: &Net| net.nodes[new].engine.peers().get(Peer::ME).addrs.clone();
+    assert_eq!(own(&net), ["test://1".into()]);
+    net.input(new, Input::Join(vec!["test://0".into()]));
+    net.run(secs(1));
+    assert_eq!(net.state(0, new), State::Unknown);
+    net.input(new, Input::Addrs(vec!["test://elsewhere".into()]));
+    assert_eq!(own(&net), ["test://elsewhere".into()]);
 }
 
 #[test]

@@ -317,6 +317,37 @@ fn a_leader_names_those_that_a_majority_agreed_on() {
     assert_eq!(founder.agreed(), vec![id(1)], "a goodbye counts at once");
 }
 
+/// A founder with a newcomer on its list that has died would never be elected again.
+#[test]
+fn whoever_goes_before_it_holds_the_list_is_struck_at_once() {
+    let mut leader = Election::new(id(1), Settings::default(), None);
+    let (auth, mut rng, mut out) = (SumAuth(id(1)), NodeRng::new(1), Vec::new());
+    let mut io = Io { now: Instant::from_millis(1), rng: &mut rng, auth: &auth, out: &mut out };
+    leader.found(&mut io);
+    let all = BTreeSet::from([id(2), id(3)]);
+    leader.set_members(&mut io, all.clone(), BTreeSet::new());
+    let seen = leader.ballot();
+    let tell = |leader: &mut Election, io: &mut Io<'_>, number, who| {
+        let tag = leader.roll().tag;
+        leader.on_message(io, id(who), Message::Ack { number, seen, tag });
+    };
+    tell(&mut leader, &mut io, 1, 2);
+    assert_eq!((leader.roll().members.len(), leader.agreed().len()), (2, 1));
+    leader.set_members(&mut io, BTreeSet::from([id(3)]), BTreeSet::new());
+    assert_eq!((&leader.roll().members, leader.agreed()), (&vec![id(1)], vec![id(1)]));
+    assert_eq!(leader.roll().tag.version, 2, "a later list: what the newcomer holds elects nobody");
+    // It comes back, and has a vote again when it answers, not before.
+    leader.set_members(&mut io, all, BTreeSet::new());
+    assert_eq!(leader.roll().members, vec![id(1)]);
+    [2, 2, 3].into_iter().for_each(|who| tell(&mut leader, &mut io, 2, who));
+    assert_eq!((leader.roll().members.len(), leader.agreed().len()), (3, 2));
+    // Whom a majority has agreed on goes only when a majority holds the list as it is.
+    leader.set_members(&mut io, BTreeSet::from([id(3)]), BTreeSet::new());
+    assert_eq!(leader.roll().members.len(), 3);
+    tell(&mut leader, &mut io, 2, 3);
+    assert_eq!(leader.roll().members, vec![id(1), id(3)]);
+}
+
 /// The follower that holds the latest list is asked to stand, though nobody holds the one that was just written.
 #[test]
 fn a_leader_that_goes_has_an_heir_while_the_list_changes() {
