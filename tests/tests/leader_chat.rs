@@ -130,11 +130,20 @@ fn a_proxy_that_was_killed_knows_the_group() {
     let ana = town.member("ana");
     registers(&proxy, &ana);
     proxy.kill();
-    let _proxy = town.proxy();
+    let proxy = town.proxy();
     let ben = town.member("ben");
     whole(&[&ana, &ben]);
     let eva = town.member("eva");
     whole(&[&ana, &ben, &eva]);
+
+    // Its leader changes while it is away, be it before it was told of the others.
+    proxy.kill();
+    ana.kill();
+    let (heir, others) = led(&[&ben, &eva]);
+    let proxy = town.proxy();
+    let ida = town.member("ida");
+    whole(&[heir, others[0], &ida]);
+    registers(&proxy, heir);
 }
 
 /// A member that knows the others comes back though every service is down, be it the one that led.
