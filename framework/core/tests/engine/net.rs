@@ -145,8 +145,9 @@ pub(crate) struct Net {
     pub(crate) cut: Box<dyn Fn(usize, usize) -> bool>,
     /// Frames of these kinds are lost on the way from the first node, to whomever.
     pub(crate) muted: (usize, Vec<FrameKind>),
-    /// So many dials to come are refused as by somebody with another secret.
+    /// So many dials to come are refused, with this code, and by a member or not.
     pub(crate) refusing: u32,
+    pub(crate) refusal: (&'static str, bool),
 }
 
 pub(crate) fn id_of(n: usize) -> PeerId {
@@ -170,6 +171,7 @@ impl Net {
             cut: Box::new(|_, _| false),
             muted: (0, vec![]),
             refusing: 0,
+            refusal: ("wrong-secret", false),
         }
     }
 
@@ -325,8 +327,9 @@ impl Net {
     fn dialed(&mut self, n: usize, dial: tertulia_core::engine::api::DialId, addr: &str) {
         if self.refusing > 0 {
             self.refusing -= 1;
-            let (code, reason) = ("wrong-secret", addr.into());
-            let failure = DialFailure::Refused { code, reason, hint: "check them", fatal: true };
+            let (code, member) = self.refusal;
+            let (reason, fatal) = (addr.into(), !member);
+            let failure = DialFailure::Refused { code, reason, hint: "check them", fatal, member };
             return self.input(n, Input::DialFailed { dial, failure });
         }
         let to: usize = addr.trim_start_matches("test://").parse().unwrap();

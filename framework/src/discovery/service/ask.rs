@@ -53,9 +53,9 @@ impl Access {
         }
     }
 
-    /// True when the member `who` answers at one of these addresses: it proves its key, or says that it is busy or does
-    /// not talk with whoever this service is set up to be. It never becomes a link: the member is told that a service
-    /// asked.
+    /// True when the member `who` answers at one of these addresses: it proves its key, or refuses as a member does that is
+    /// busy or does not talk with whoever this service is set up to be. It never becomes a link: the member is told that a
+    /// service asked.
     pub(in crate::discovery) async fn answers(&self, who: &PeerId, at: &[Locator]) -> bool {
         for addr in at {
             if matches!(timeout(LIMIT, self.is_there(who, addr)).await, Ok(true)) {
@@ -78,8 +78,7 @@ impl Access {
         });
         let there = match self.connect(at, &params).await {
             Err(EstablishError::Handshake(error)) => {
-                let there = matches!(error.refusal, Refusal::Busy | Refusal::Keys | Refusal::Epoch);
-                error.side == Side::Them && there
+                error.side == Side::Them && error.refusal.tells_of_member()
             }
             _ => false,
         };
