@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tertulia::bus::{Builder, Filter, Subscription};
+use tertulia::discovery::Local;
 use tertulia::discovery::keys::Problem;
 use tertulia::store::{MemoryStore, Store};
 use tertulia_core::engine::api::Event;
@@ -102,6 +103,36 @@ async fn members_go_on_and_come_back_without_the_key_manager() {
         acquainted(&ana.node, 3).await;
         assert_ne!(manager.look_up(leo.id()).await.unwrap(), key);
     }
+}
+
+/// Discovery sees nobody; those in the address book refuse a member whose voucher is of the past.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_member_without_a_voucher_founds_no_group_beside_those_it_knows() {
+    let group = group(Suite::Noise);
+    let mut manager = Manager::start(&group, NEVER).await;
+    let ana = start(manager.member("ana").found()).await;
+    let kept: Arc<dyn Store> = Arc::new(MemoryStore::default());
+    let join = manager.member("eva").store(kept.clone()).join([ana.node.addr().to_string()]);
+    let eva = start(join).await;
+    acquainted(&eva.node, 2).await;
+    drop(manager.running.take());
+    eva.node.leave().await;
+    // One that cannot be read is done without, as is one that has expired.
+    kept.save("voucher", b"of the past").unwrap();
+
+    let empty = tempfile::tempdir().unwrap();
+    let local = Arc::new(Local::new(empty.path(), &group.key.id()));
+    let builder = manager.member("eva").store(kept).discovery(local);
+    let mut events = builder.events(64);
+    let _eva = builder.start().await.unwrap();
+    let why = event(&mut events, "why nobody lets it in", |e| match e {
+        Event::Ready { .. } => Some("ready"),
+        other => trouble(other).filter(|code| *code != "keys"),
+    });
+    assert_eq!(why.await, "no-voucher");
+    manager.back().await;
+    event(&mut events, "ready", |e| matches!(e, Event::Ready { .. }).then_some(())).await;
+    acquainted(&ana.node, 2).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -33,8 +33,12 @@ impl Town {
         proxy
     }
 
+    fn chat(&self, nick: &str) -> Chat {
+        self.run(nick, &["--nick", nick]).arg("--data-dir").arg(self.place.data(nick))
+    }
+
     fn member(&self, nick: &str) -> Running {
-        self.run(nick, &["--nick", nick]).arg("--data-dir").arg(self.place.data(nick)).start()
+        self.chat(nick).start()
     }
 
     /// A proxy, and three members that came in through it; the first one leads.
@@ -129,12 +133,44 @@ fn a_proxy_that_was_killed_knows_the_group() {
     let proxy = town.proxy();
     let ana = town.member("ana");
     registers(&proxy, &ana);
+    // Whoever is answered after that finds it kept.
+    town.ticket();
     proxy.kill();
-    let _proxy = town.proxy();
+    let proxy = town.proxy();
     let ben = town.member("ben");
     whole(&[&ana, &ben]);
     let eva = town.member("eva");
     whole(&[&ana, &ben, &eva]);
+
+    // Its leader changes while it is away, be it before it was told of the others.
+    proxy.kill();
+    ana.kill();
+    let (heir, others) = led(&[&ben, &eva]);
+    let proxy = town.proxy();
+    let ida = town.member("ida");
+    whole(&[heir, others[0], &ida]);
+    assert_eq!(proxy.named("registered")["peer"], *heir.peer(), "nobody else leads");
+}
+
+/// It was told of the leader alone, which is dead when it is back: a newcomer founds no second group before the heir has told
+/// of itself.
+#[test]
+fn a_proxy_that_was_killed_waits_for_an_heir_that_it_has_not_heard_of() {
+    let town = Town::new();
+    let proxy = town.proxy();
+    let ana = town.member("ana");
+    registers(&proxy, &ana);
+    // Whoever is answered after that finds it kept.
+    town.ticket();
+    proxy.kill();
+    let [ben, eva] = ["ben", "eva"].map(|nick| town.chat(nick).arg("--join").arg(ana.addr()).start());
+    whole(&[&ana, &ben, &eva]);
+    ana.kill();
+    let (heir, others) = led(&[&ben, &eva]);
+    let proxy = town.proxy();
+    let ida = town.member("ida");
+    whole(&[heir, others[0], &ida]);
+    assert_eq!(proxy.named("registered")["peer"], *heir.peer(), "nobody else leads");
 }
 
 /// A member that knows the others comes back though every service is down, be it the one that led.

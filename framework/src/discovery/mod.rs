@@ -3,7 +3,8 @@
 //! How a program uses it, when it was given no `--join`:
 //! 1. [`lookup`](Discovery::lookup), every second until it is a member; somebody there: join through them. Whoever has
 //!    not been let in within a second asks those in its address book as well.
-//! 2. Nobody: ask those in the address book. When they all refuse, or none answers for five seconds, it counts as empty.
+//! 2. Nobody: ask those in the address book. When no member is there, or none answers for five seconds, it counts as
+//!    empty. Who refuses [as a member does](crate::link::Refusal::tells_of_member) is there.
 //! 3. Nobody, and the address book is empty: take the [`founding`](Discovery::founding) guard and look again, for
 //!    another program may have founded the group while this one waited. Somebody there now: drop the guard and join.
 //! 4. Still nobody: found the group, [`announce`](Discovery::announce), and only then drop the guard.

@@ -92,6 +92,33 @@ impl Refusal {
         Self::KNOWN.iter().find(|(_, r, _)| *r == self).map_or("unknown", |(.., code)| code)
     }
 
+    /// True when it tells that a member of the group is there, though it does not link as things are. Otherwise whoever
+    /// is there is on its way out, is in another group, or is no member at all.
+    #[must_use]
+    pub fn tells_of_member(self) -> bool {
+        match self {
+            Refusal::Version
+            | Refusal::Suite
+            | Refusal::Epoch
+            | Refusal::NotAdmitted
+            | Refusal::IdentityInUse
+            | Refusal::Busy
+            | Refusal::Keys
+            | Refusal::NoVoucher
+            | Refusal::BadVoucher
+            | Refusal::VoucherExpired
+            | Refusal::Other(_) => true,
+            Refusal::WrongSecret
+            | Refusal::Own
+            | Refusal::BadIdentity
+            | Refusal::Malformed
+            | Refusal::Leaving
+            | Refusal::Slow
+            | Refusal::Internal
+            | Refusal::Service => false,
+        }
+    }
+
     /// What to do next.
     #[must_use]
     pub fn hint(self) -> &'static str {

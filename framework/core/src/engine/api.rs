@@ -100,6 +100,8 @@ pub enum DialFailure {
         hint: &'static str,
         /// True when another try cannot help: wrong secret, version, epoch.
         fatal: bool,
+        /// True when it is a member of this group that refuses: no other group is to be founded beside it.
+        member: bool,
     },
 }
 

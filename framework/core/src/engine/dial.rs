@@ -68,6 +68,8 @@ pub(crate) struct Failure {
     pub(crate) hint: &'static str,
     /// Tries in a row that were refused for what another try cannot change.
     refusals: u32,
+    /// A member of the group is there.
+    member: bool,
 }
 
 impl Failure {
@@ -78,11 +80,11 @@ impl Failure {
     fn new(failure: DialFailure, before: Option<&Failure>) -> Self {
         match failure {
             DialFailure::Nobody(reason) | DialFailure::Trouble(reason) => {
-                Failure { reason, code: "unreachable", hint: UNREACHED, refusals: 0 }
+                Failure { reason, code: "unreachable", hint: UNREACHED, refusals: 0, member: false }
             }
-            DialFailure::Refused { code, reason, hint, fatal } => {
+            DialFailure::Refused { code, reason, hint, fatal, member } => {
                 let before = before.filter(|f| f.code == code).map_or(0, |f| f.refusals);
-                Failure { reason, code, hint, refusals: if fatal { before + 1 } else { 0 } }
+                Failure { reason, code, hint, refusals: if fatal { before + 1 } else { 0 }, member }
             }
         }
     }
@@ -153,9 +155,15 @@ impl Dialer {
         self.contacts.clear();
     }
 
-    /// Why no contact could be reached: the last failure.
+    /// Why no contact lets this node in: what a member said, or else the last failure.
     pub(crate) fn contact_failure(&self) -> Option<Failure> {
-        self.contacts.iter().rev().find_map(|c| c.failure.clone())
+        let failures = || self.contacts.iter().rev().filter_map(|c| c.failure.as_ref());
+        failures().find(|f| f.member).or_else(|| failures().next()).cloned()
+    }
+
+    /// True when a member has refused this node.
+    pub(crate) fn is_refused_by_member(&self) -> bool {
+        self.contacts.iter().any(|c| c.failure.as_ref().is_some_and(|f| f.member))
     }
 
     /// True when every contact has refused this node for good.

@@ -69,7 +69,7 @@ impl Engine {
     pub(crate) fn found(&mut self) {
         match self.phase {
             Phase::Idle => self.restore(),
-            Phase::Joining { .. } if !self.may_be_let_in() => {
+            Phase::Joining { .. } if !self.somebody_is_there() => {
                 let reason = "nobody known from before answers: founding the group; they are asked again";
                 self.base.event(Event::Waiting(reason.into()));
             }
@@ -93,16 +93,17 @@ impl Engine {
     }
 
     /// True when somebody is linked who is a member, or may be: it has not had the time to say so. Whoever is none may
-    /// wait for this node as this node waits for it.
-    fn may_be_let_in(&self) -> bool {
+    /// wait for this node as this node waits for it. And when a member refuses to link: it may not do so for ever.
+    fn somebody_is_there(&self) -> bool {
         let now = self.base.now;
         self.base.links.iter().any(|l| l.member_there || now.since(l.up) < INTRODUCTION)
+            || self.dialer.is_refused_by_member()
     }
 
-    /// True while joining when every address was tried and no member is linked.
+    /// True while joining when every address was tried and no member is there.
     #[must_use]
     pub fn nobody_answers(&self) -> bool {
-        matches!(self.phase, Phase::Joining { .. }) && !self.may_be_let_in() && self.dialer.all_tried()
+        matches!(self.phase, Phase::Joining { .. }) && !self.somebody_is_there() && self.dialer.all_tried()
     }
 
     /// Gives the topology back what it kept in an earlier run.

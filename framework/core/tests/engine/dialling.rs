@@ -299,6 +299,34 @@ fn newcomers_that_met_do_not_wait_for_each_other() {
 }
 
 #[test]
+fn does_not_found_beside_members_that_refuse_it() {
+    let mut net = Net::group(1);
+    let new = remembering(&mut net, &[7, 0]);
+    (net.refusal, net.refusing) = (("no-voucher", true), u32::MAX);
+    for _ in 0..6 {
+        net.run(secs(1));
+        assert!(!net.nodes[new].engine.nobody_answers());
+        net.input(new, Input::Found);
+        assert!(!is_member(&net, new), "it founded beside a member that answers");
+    }
+    let told = |e: &Event| matches!(e, Event::Trouble { code: "no-voucher", hint: "check them", .. });
+    assert!(net.nodes[new].events.iter().any(|(_, e)| told(e)), "{:?}", net.nodes[new].events);
+    // The member is gone without having let it in.
+    net.refusing = 0;
+    net.crash(0);
+    net.run(secs(2));
+    assert!(net.nodes[new].engine.nobody_answers());
+
+    // Or goes on refusing: the reason is told in the end.
+    let mut net = Net::group(1);
+    let new = remembering(&mut net, &[0, 7]);
+    (net.refusal, net.refusing) = (("no-voucher", true), u32::MAX);
+    net.run(secs(31));
+    let last = net.nodes[new].events.last().map(|(_, event)| event.clone());
+    assert!(matches!(last, Some(Event::Refused { code: "no-voucher", .. })), "{last:?}");
+}
+
+#[test]
 fn a_remembered_address_that_refuses_is_no_reason_to_end() {
     let mut net = Net::new();
     let new = remembering(&mut net, &[7]);

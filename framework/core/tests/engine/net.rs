@@ -147,8 +147,9 @@ pub(crate) struct Net {
     pub(crate) unanswered: Option<Duration>,
     /// Frames of these kinds are lost on the way from the first node, to whomever.
     pub(crate) muted: (usize, Vec<FrameKind>),
-    /// So many dials to come are refused as by somebody with another secret.
+    /// So many dials to come are refused, with this code, and by a member or not.
     pub(crate) refusing: u32,
+    pub(crate) refusal: (&'static str, bool),
 }
 
 fn target(addr: &str) -> Option<usize> {
@@ -177,6 +178,7 @@ impl Net {
             unanswered: None,
             muted: (0, vec![]),
             refusing: 0,
+            refusal: ("wrong-secret", false),
         }
     }
 
@@ -334,8 +336,9 @@ impl Net {
     fn dialed(&mut self, n: usize, dial: tertulia_core::engine::api::DialId, addr: &str) {
         if self.refusing > 0 {
             self.refusing -= 1;
-            let (code, reason) = ("wrong-secret", addr.into());
-            let failure = DialFailure::Refused { code, reason, hint: "check them", fatal: true };
+            let (code, member) = self.refusal;
+            let (reason, fatal) = (addr.into(), !member);
+            let failure = DialFailure::Refused { code, reason, hint: "check them", fatal, member };
             return self.input(n, Input::DialFailed { dial, failure });
         }
         let to = target(addr).unwrap();

@@ -259,6 +259,7 @@ fn refused(error: &EstablishError, addr: &Addr) -> Dialling {
                     | Refusal::Keys
                     | Refusal::BadVoucher
             ),
+            member: error.refusal.tells_of_member(),
         },
         EstablishError::Transport(error) => DialFailure::Trouble(error.reason().to_string()),
         EstablishError::Deadline(_) => DialFailure::Trouble(error.to_string()),

@@ -250,8 +250,8 @@ mod tests {
         Ok(vec!["tcp://127.0.0.1:1".parse().unwrap()])
     }
 
-    /// What a search says until it founds, gives up, or `most` is said, and how long that takes. `answers` says
-    /// whether those that are asked neither answer nor refuse.
+    /// What a search says until it founds, gives up, or `most` is said, and how long that takes. `silent` says
+    /// whether it is never told that nobody is there.
     async fn said(script: Vec<Answer>, remembered: bool, silent: bool, most: usize) -> (Vec<Said>, Duration) {
         let (tx, mut rx) = mpsc::channel(1);
         let start = Instant::now();
@@ -295,10 +295,10 @@ mod tests {
     async fn looks_again_while_joining() {
         let (all, took) = said(vec![somebody()], false, false, 3).await;
         assert_eq!((all, took), (vec![Join("1"); 3], 2 * LOOK));
-        // Whoever was found has left: nobody else is there, and it refuses.
+        // Whoever was found has left: nobody is there.
         let (all, took) = said(vec![somebody(), Ok(vec![])], false, false, 9).await;
         assert_eq!((all, took), (vec![Join("1"), Book, Found], LOOK));
-        // It has not refused yet.
+        // It still is asked.
         let (all, took) = said(vec![somebody(), Ok(vec![])], false, true, 99).await;
         assert_eq!((all.first(), all.last(), took), (Some(&Join("1")), Some(&Found), ANSWER));
     }
@@ -306,7 +306,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn remembered_members_are_asked_before_it_founds() {
         let (all, took) = said(vec![Ok(vec![])], true, false, 9).await;
-        assert_eq!((all, took), (vec![Book, Found], Duration::ZERO), "all refuse at once");
+        assert_eq!((all, took), (vec![Book, Found], Duration::ZERO), "nobody is there");
         let (all, took) = said(vec![Ok(vec![])], true, true, 99).await;
         assert_eq!((all.first(), all.last(), took), (Some(&Book), Some(&Found), ANSWER));
         // Beside those that were found, when they do not let it in at once.

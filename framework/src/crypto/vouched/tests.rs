@@ -134,6 +134,21 @@ fn nobody_else_does() {
     refused(&meet(&late, &good), 0, Refusal::NoVoucher);
 }
 
+/// Whoever recorded the key manager's answers plays an earlier one.
+#[test]
+fn an_earlier_voucher_does_not_replace_a_later_one() {
+    let (town, now) = (Town::new(), unix_ms());
+    let member = town.member(1);
+    let voucher = |until| town.voucher(&member, member.keyring.pair().public(), until);
+    let [past, earlier, later] = [now - 1, now + 60_000, now + 120_000].map(voucher);
+    assert!(member.keyring.hold(earlier.clone()) && member.keyring.hold(later.clone()));
+    assert!(member.keyring.hold(later.clone()), "the same again");
+    for old in [earlier, past] {
+        assert!(!member.keyring.hold(old));
+        assert_eq!(member.keyring.voucher().as_ref(), Some(&later));
+    }
+}
+
 #[test]
 fn an_expired_voucher_is_told_apart() {
     let town = Town::new();

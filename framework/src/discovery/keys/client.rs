@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tertulia_core::engine::api::Event;
-use tertulia_core::id::PeerId;
+use tertulia_core::id::{GroupId, PeerId};
 use tertulia_core::rng::NodeRng;
 use tokio::time::{Instant, sleep};
 
@@ -118,9 +118,13 @@ impl Keys {
     async fn ask(&self, access: &Access, request: &Request) -> Result<Voucher, KeysError> {
         let request = request.encode();
         let bytes = access.ask(&self.at, &request).await.map_err(KeysError::Down)?;
-        let answer =
-            Answer::decode(&bytes).map_err(|_| KeysError::Down(ServiceError::malformed(&self.at)))?;
-        if !answer.is_by(&self.manager, &request, &access.group()) {
+        self.judge(&access.group(), &request, &bytes)
+    }
+
+    /// What the manager says, when this is its answer to this request, and counts.
+    fn judge(&self, group: &GroupId, request: &[u8], bytes: &[u8]) -> Result<Voucher, KeysError> {
+        let answer = Answer::decode(bytes).map_err(|_| KeysError::Down(ServiceError::malformed(&self.at)))?;
+        if !answer.is_by(&self.manager, request, group) {
             return Err(KeysError::Impostor(self.at.clone()));
         }
         match answer {
@@ -222,3 +226,7 @@ impl Vouching {
         Ok(())
     }
 }
+
+#[cfg(test)]
+#[cfg(feature = "rsa")]
+mod tests;

@@ -15,11 +15,15 @@ use crate::discovery::service::{News, server};
 
 /// Those that have just been asked whether they are there are not asked again before.
 const RECHECK: Duration = Duration::from_secs(5);
+/// When none of those that are known is there, an heir that nobody has heard of has so long to tell of itself. With the usual
+/// options it takes two seconds until the leader is missed and as many for a second try to elect; a leader that found no proxy
+/// tells again after four, which takes two.
+const HEIR: Duration = Duration::from_secs(10);
 
 /// The objection to a leader whose voters are not those that the proxy knows of.
 pub(super) const NO_MAJORITY: &str = "no majority of the members that the leader before had";
 
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 
 /// A change of whom newcomers are sent to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,6 +66,8 @@ struct Known {
 pub(super) struct State {
     expire: Duration,
     known: Option<Known>,
+    /// Nobody is known any more, and until then an heir may tell of itself.
+    heir: Option<Instant>,
     pub(super) lease: Lease,
     changes: Vec<Change>,
     dirty: bool,
@@ -71,16 +77,21 @@ impl State {
     /// Nobody yet. The word of a leader that says nothing for `expire` counts no more.
     pub(super) fn new(expire: Duration) -> Self {
         let (lease, changes) = (Lease::default(), Vec::new());
-        State { expire, known: None, lease, changes, dirty: false }
+        State { expire, known: None, heir: None, lease, changes, dirty: false }
     }
 
     /// Tells `who` in which term there was a leader last, and whom to ask to be let in.
     pub(super) fn ask(&self, now: Instant, who: &PeerId) -> Answer {
-        let Some(known) = &self.known else { return Answer::Ask(0, Vec::new()) };
-        if known.asked.iter().all(|m| m.peer == *who) && known.list.iter().any(|m| m != who) {
-            return Answer::Wait(known.until.since(now).as_secs() + 1);
+        let wait = |until: Instant| Answer::Wait(until.since(now).as_secs() + 1);
+        match &self.known {
+            None => self.heir.map_or(Answer::Ask(0, Vec::new()), wait),
+            Some(known)
+                if known.asked.iter().all(|m| m.peer == *who) && known.list.iter().any(|m| m != who) =>
+            {
+                wait(known.until)
+            }
+            Some(known) => Answer::Ask(known.ballot.term, known.asked.clone()),
         }
-        Answer::Ask(known.ballot.term, known.asked.clone())
     }
 
     /// `who` says that it leads. So it does when a majority of the list that it names voted for it, and, as long as the
@@ -117,6 +128,7 @@ impl State {
             same = leads_already && before.list == list && before.asked == asked;
         }
         self.dirty |= !same;
+        self.heir = None;
         let (checking, recheck, expired) = (false, now, false);
         self.known = Some(Known { ballot, list, asked, leads: true, until, expired, checking, recheck });
         if !leads_already {
@@ -161,19 +173,25 @@ impl State {
         }
     }
 
-    /// What came of that: these do not answer.
+    /// What came of that: these do not answer. When nobody does, they may have let in others since they were heard of last:
+    /// newcomers wait for the heir that these elect.
     pub(super) fn checked(&mut self, now: Instant, silent: &[Entry]) {
         // Whoever has said since that it leads is there.
         let Some(known) = self.known.as_mut().filter(|k| k.checking) else { return };
         (known.checking, known.recheck) = (false, now + RECHECK);
+        let until = known.until.min(now + HEIR);
         for entry in silent {
             self.without(&entry.peer, "it does not answer");
+        }
+        if self.known.is_none() && now < until {
+            self.heir = Some(until);
         }
     }
 
     /// Forgets a leader that has said nothing for too long, and those of its electors that do not answer: they are to be
     /// asked. So a group that has no majority, and nobody who could tell of it, is found by newcomers.
     pub(super) fn tick(&mut self, now: Instant) -> Vec<Entry> {
+        self.dirty |= self.heir.take_if(|until| *until <= now).is_some();
         let Some(known) = self.known.as_mut().filter(|k| k.until <= now) else { return Vec::new() };
         if !known.expired {
             (known.expired, self.dirty) = (true, true);
@@ -208,6 +226,7 @@ impl State {
         let mut w = Writer::new();
         w.u8(VERSION);
         self.lease.write(&mut w);
+        w.u8(u8::from(self.heir.is_some()));
         if let Some(known) = &self.known {
             known.ballot.write(&mut w);
             write_ids(&mut w, &known.list);
@@ -221,13 +240,14 @@ impl State {
 impl server::State for State {
     type Change = Change;
 
-    /// Takes over what was kept; the leader has the usual time to say that it still leads.
+    /// Takes over what was kept; the leader has the usual time to say that it still leads, and so has an heir.
     fn restore(&mut self, now: Instant, bytes: &[u8]) -> Result<(), WireError> {
         let mut r = Reader::new(bytes);
         if r.u8()? != VERSION {
             return Err(WireError::Range("version"));
         }
         self.lease = Lease::read(&mut r, now)?;
+        self.heir = (r.u8()? == 1).then(|| now + self.expire.min(HEIR));
         if r.left().is_empty() {
             return Ok(());
         }

@@ -221,7 +221,54 @@ fn without_their_leader_the_others_are_asked() {
     assert_eq!(asked(&proxy), [group.id(1), group.id(2)]);
     proxy.doubt(at(20));
     proxy.checked(at(21), &group.entries(&[1, 2]));
-    assert_eq!(told(&proxy), (0, vec![]), "nobody is left");
+    assert_eq!(proxy.ask(at(21), &group.id(0)), Answer::Wait(11), "nobody is left who is known");
+}
+
+/// It was killed before it heard of more than the leader, which is dead by the time that it is back.
+#[test]
+fn an_heir_that_it_has_not_heard_of_is_waited_for() {
+    let group = Group::new(4);
+    let told_of_one = |seconds| {
+        let mut before = proxy();
+        let founder = group.proof(1, 0, &[0], &[0]);
+        group.lead(&mut before, at(0), &founder, &[0]).unwrap();
+        let mut after = proxy();
+        after.restore(at(seconds), &before.changed().unwrap()).unwrap();
+        after
+    };
+    let nobody = |state: &State, now| state.ask(at(now), &group.id(3)) == Answer::Ask(0, vec![]);
+    let mut proxy = told_of_one(5);
+    let all_silent = |proxy: &mut State, now| {
+        let asked = proxy.doubt(at(now));
+        assert_eq!(asked, group.entries(&[0]));
+        proxy.checked(at(now), &asked);
+    };
+    all_silent(&mut proxy, 6);
+    assert_eq!(proxy.ask(at(7), &group.id(3)), Answer::Wait(10));
+    let heir = group.proof(2, 1, &[0, 1, 2], &[1, 2]);
+    group.lead(&mut proxy, at(8), &heir, &[1, 2]).unwrap();
+    assert_eq!(asked(&proxy), [group.id(1), group.id(2)]);
+    proxy.resign(&group.id(1));
+    proxy.resign(&group.id(2));
+    assert!(nobody(&proxy, 9), "all have left");
+
+    // A group that died entirely is founded anew, be the proxy killed once more.
+    let mut proxy = told_of_one(5);
+    all_silent(&mut proxy, 6);
+    let kept = proxy.changed().unwrap();
+    assert!(proxy.tick(at(15)).is_empty() && !nobody(&proxy, 15));
+    assert!(proxy.tick(at(16)).is_empty() && nobody(&proxy, 16) && proxy.changed().is_some());
+    let mut again = State::new(EXPIRE);
+    again.restore(at(100), &kept).unwrap();
+    assert!(!nobody(&again, 109));
+    again.tick(at(110));
+    assert!(nobody(&again, 110));
+
+    // Its word counts no more by then: an heir has had the time.
+    let mut late = told_of_one(5);
+    let asked = late.tick(at(45));
+    late.checked(at(46), &asked);
+    assert!(nobody(&late, 46));
 }
 
 #[test]
@@ -241,7 +288,7 @@ fn what_is_kept_is_restored() {
         "still no majority"
     );
     assert!(after.lease.take(at(1), group.id(0)) && after.changed().is_some());
-    for n in 3..kept.len() {
+    for n in 4..kept.len() {
         assert!(proxy().restore(at(0), &kept[..n]).is_err(), "cut after {n} bytes");
     }
 }
