@@ -10,7 +10,7 @@
 //! | `HEARTBEAT` | leader → member | I still lead, and the list is still that one |
 //! | `HEARTBEAT_REPLY` | member → leader | the highest ballot accepted here, and the list held |
 //! | `RESIGN` | leaver → follower | stand at once |
-//! | `NO_VOTE` | member → asker or leader | I am on that list and hold none: do not count on me |
+//! | `NO_VOTE` | member → asker or leader; leaver → electors | under that list I vote no more: do not count on me |
 
 use bytes::Bytes;
 use tertulia_core::auth::Signature;
@@ -89,10 +89,12 @@ pub enum Message {
         /// The leader's ballot.
         ballot: Ballot,
     },
-    /// I gave my vote up, or lost what I stored: under this list I will not vote.
+    /// I gave my vote up, or lost what I stored: under this list I will not vote any more.
     NoVote {
         /// The list that names me.
         tag: Tag,
+        /// The highest ballot accepted here: no vote of mine is for a higher one.
+        seen: Ballot,
     },
 }
 
@@ -164,7 +166,10 @@ impl Message {
                 tag.write(w);
             }
             Message::Resign { ballot } => ballot.write(w),
-            Message::NoVote { tag } => tag.write(w),
+            Message::NoVote { tag, seen } => {
+                tag.write(w);
+                seen.write(w);
+            }
         }
     }
 
@@ -185,7 +190,7 @@ impl Message {
             6 => Message::Beat { number: r.u64()?, ballot: Ballot::read(r)?, tag: Tag::read(r)? },
             7 => Message::Ack { number: r.u64()?, seen: Ballot::read(r)?, tag: Tag::read(r)? },
             8 => Message::Resign { ballot: Ballot::read(r)? },
-            9 => Message::NoVote { tag: Tag::read(r)? },
+            9 => Message::NoVote { tag: Tag::read(r)?, seen: Ballot::read(r)? },
             _ => return Err(WireError::Range("code")),
         };
         Ok(message)

@@ -123,9 +123,14 @@ impl Election {
         self.stand(io, ballot);
     }
 
-    /// Gives the vote up for good: a leader makes room for a follower first. What was granted stays stored.
+    /// Gives the vote up for good: a leader makes room for a follower first. What was granted stays stored, and the others
+    /// are told how far that goes.
     pub fn retire(&mut self, io: &mut Io<'_>) {
         self.hand_over(io);
+        let last = Message::NoVote { tag: self.kept.roll.tag, seen: self.kept.ballot };
+        for &to in self.kept.roll.members.iter().filter(|m| **m != self.me) {
+            io.out.push(Effect::Send(to, last.clone()));
+        }
         self.role = Role::Follower;
         self.leader = None;
         self.kept.roll.members.clear();
@@ -165,7 +170,7 @@ impl Election {
             Message::Beat { number, ballot, tag } => self.on_beat(io, from, number, ballot, tag),
             Message::Ack { number, seen, tag } => self.on_ack(io, from, number, seen, tag),
             Message::Resign { ballot } => self.on_resign(io, from, ballot),
-            Message::NoVote { tag } => self.on_no_vote(io, from, tag),
+            Message::NoVote { tag, seen } => self.on_no_vote(io, from, tag, seen),
         }
     }
 

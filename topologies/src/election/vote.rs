@@ -203,15 +203,19 @@ impl Election {
             self.kept.roll.tag = tag;
             self.keep(io);
         }
-        io.out.push(Effect::Send(from, Message::NoVote { tag }));
+        io.out.push(Effect::Send(from, Message::NoVote { tag, seen: self.kept.ballot }));
     }
 
-    /// A member of this list will not vote under it: the majority is one of the others.
-    pub(super) fn on_no_vote(&mut self, io: &mut Io<'_>, from: PeerId, tag: Tag) {
-        if tag != self.kept.roll.tag || !self.kept.roll.has(&from) || !self.voteless.insert(from) {
+    /// A member of this list will not vote under it any more: the majority is one of the others, in a term that it has not
+    /// voted in.
+    pub(super) fn on_no_vote(&mut self, io: &mut Io<'_>, from: PeerId, tag: Tag, seen: Ballot) {
+        let sane = self.hear_of_term(seen);
+        let named = tag == self.kept.roll.tag && self.kept.roll.has(&from);
+        if !sane || !named || !self.voteless.insert(from) {
             return;
         }
         match &mut self.role {
+            Role::Asking { ballot, .. } if ballot.term <= seen.term => self.seek(io),
             Role::Asking { list, .. } => {
                 list.retain(|m| *m != from);
                 self.stand_if_asked_to(io);
@@ -224,11 +228,14 @@ impl Election {
 
     /// Leads when a majority has voted for it. True when it did.
     fn win_if_chosen(&mut self, io: &mut Io<'_>) -> bool {
-        let Role::Candidate { votes, list, .. } = &mut self.role else { return false };
+        let Role::Candidate { votes, list, .. } = &self.role else { return false };
+        // Whoever left after it had voted counts no more: others may elect without it already.
+        let votes: BTreeMap<PeerId, Signature> =
+            votes.iter().filter(|(who, _)| self.counts(who)).map(|(who, vote)| (*who, *vote)).collect();
         if votes.len() < majority(list.len()) {
             return false;
         }
-        let (votes, list) = (core::mem::take(votes), core::mem::take(list));
+        let list = list.clone();
         let proof = Certificate::new(self.kept.ballot, list, &votes);
         self.begin_to_lead(io, proof);
         true

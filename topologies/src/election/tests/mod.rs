@@ -232,14 +232,50 @@ fn whoever_gave_its_vote_up_is_not_waited_for() {
     io.now = Instant::from_millis(2001);
     member.on_deadline(&mut io);
     assert!(member.is_candidate());
-    let other = Tag { version: 1, ..tag() };
-    member.on_message(&mut io, id(2), Message::NoVote { tag: other });
-    member.on_message(&mut io, id(9), Message::NoVote { tag: tag() });
-    member.on_message(&mut io, id(3), Message::NoVote { tag: tag() });
+    let (other, seen) = (Tag { version: 1, ..tag() }, ballot(1, 0, 1));
+    member.on_message(&mut io, id(2), Message::NoVote { tag: other, seen });
+    member.on_message(&mut io, id(9), Message::NoVote { tag: tag(), seen });
+    member.on_message(&mut io, id(3), Message::NoVote { tag: tag(), seen });
     assert!(!member.is_leader(), "said of another list, and by somebody on none");
-    member.on_message(&mut io, id(2), Message::NoVote { tag: tag() });
+    member.on_message(&mut io, id(2), Message::NoVote { tag: tag(), seen });
     assert!(member.is_leader());
     assert_eq!(member.roll().members, vec![id(1)]);
+}
+
+/// Its last vote may have made a leader: those that elect without it do so in a later term.
+#[test]
+fn whoever_votes_no_more_says_how_far_it_voted() {
+    for (far, stands) in [(1, true), (2, false)] {
+        let mut member = elector(1, ballot(1, 0, 1), Rule::Plain);
+        let (auth, mut rng, mut out) = (SumAuth(id(1)), NodeRng::new(1), Vec::new());
+        let mut io = Io { now: Instant::from_millis(1), rng: &mut rng, auth: &auth, out: &mut out };
+        member.start(&mut io);
+        io.now = Instant::from_millis(2001);
+        member.on_deadline(&mut io);
+        let yes = Message::PreReply { ballot: ballot(2, 0, 1), yes: true, seen: ballot(1, 0, 1) };
+        member.on_message(&mut io, id(3), Message::NoVote { tag: tag(), seen: ballot(far, 0, 3) });
+        member.on_message(&mut io, id(2), yes);
+        assert_eq!(member.stands_with().is_some(), stands, "after a vote in term {far}");
+    }
+}
+
+/// A candidate's votes of members that have left are no part of its majority: the others may have one without them.
+#[test]
+fn votes_of_those_that_left_make_no_leader() {
+    let mut member = elector(1, ballot(1, 0, 1), Rule::Ballot);
+    let (auth, mut rng, mut out) = (SumAuth(id(1)), NodeRng::new(1), Vec::new());
+    let mut io = Io { now: Instant::from_millis(1), rng: &mut rng, auth: &auth, out: &mut out };
+    member.start(&mut io);
+    let mine = ballot(2, 5, 1);
+    member.stand(&mut io, mine);
+    member.set_members(&mut io, BTreeSet::from([id(3)]), BTreeSet::from([id(2)]));
+    let digest = vote_digest(&auth, &mine, &list_digest(&auth, &[id(1), id(2), id(3)]));
+    let vote =
+        |who: u8| Message::Vote { ballot: mine, vote: Some(SumAuth(id(who)).sign(&digest)), seen: mine };
+    member.on_message(&mut io, id(2), vote(2));
+    assert!(!member.is_leader());
+    member.on_message(&mut io, id(3), vote(3));
+    assert!(member.is_leader());
 }
 
 /// Others may count without it on every list that names it so far: it begins with one that does not.
@@ -256,7 +292,7 @@ fn a_vote_given_up_comes_back_with_a_later_list_only() {
         proof: certificate(won, &[1, 2]),
     };
     let denied = |effects: Vec<Effect>| match &effects[..] {
-        [.., Effect::Send(_, Message::NoVote { tag })] => Some(tag.version),
+        [.., Effect::Send(_, Message::NoVote { tag, .. })] => Some(tag.version),
         [.., Effect::Send(_, Message::Ack { .. })] => None,
         _ => panic!("{effects:?}"),
     };
@@ -287,9 +323,9 @@ fn a_leader_gives_the_vote_back() {
     }
     assert!(founder.has_vote(&id(2)));
     let tag = founder.roll().tag;
-    founder.on_message(&mut io, id(2), Message::NoVote { tag });
+    founder.on_message(&mut io, id(2), Message::NoVote { tag, seen });
     assert_eq!((founder.roll().members.clone(), founder.has_vote(&id(2))), (vec![id(1)], false));
-    founder.on_message(&mut io, id(2), Message::NoVote { tag });
+    founder.on_message(&mut io, id(2), Message::NoVote { tag, seen });
     for number in [3, 4] {
         assert!(!founder.has_vote(&id(2)));
         let tag = founder.roll().tag;
@@ -386,7 +422,7 @@ fn samples() -> Vec<Message> {
         Message::Beat { number: u64::MAX, ballot, tag },
         Message::Ack { number: 1, seen: ballot, tag },
         Message::Resign { ballot },
-        Message::NoVote { tag },
+        Message::NoVote { tag, seen: ballot },
     ]
 }
 
