@@ -233,7 +233,8 @@ fn messages_wait_for_a_leader_and_say_so() {
 #[test]
 fn bugs_put_into_the_engine_are_caught_over_a_star() {
     let plants = [
-        (Plant::Engine(Fault::DedupeBeforeVerify), Faults::default()),
+        // Without loss every parcel comes over its origin's own link, where nothing is left to verify.
+        (Plant::Engine(Fault::DedupeBeforeVerify), Faults::lossy()),
         (Plant::DropLastRepair, Faults::lossy()),
         (Plant::SameIncarnation, Faults::churn()),
     ];
