@@ -158,7 +158,7 @@ async fn ten_thousand_messages_each_over_a_mesh_that_loses_one_in_five() {
 /// hardly ever get through, so little is said at once.
 async fn delivery_alone(shape: Shape) {
     let config = udp::Config { resend: 0, ..udp::Config::default() };
-    over_a_bad_network(shape, 0.2, config, 2_000, (1, 100, Duration::from_millis(5))).await;
+    over_a_bad_network(shape, 0.2, config, 2_000, (5, 100, Duration::from_millis(10))).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
