@@ -77,10 +77,16 @@ fn halves_apart_for_ten_minutes_become_one() {
     }
 }
 
-/// Members of the largest test of redundancy: 200, or what `TERTULIA_MEMBERS` says.
+/// Members of the largest test of redundancy: 200, or what `TERTULIA_MEMBERS` says. A thousand are
+/// `TERTULIA_MEMBERS=1000 cargo test -p tertulia-sim --test mesh_views after_a_while -- --nocapture`.
 #[expect(clippy::disallowed_methods, reason = "how large a run is is no input of it")]
 fn members() -> u32 {
     std::env::var("TERTULIA_MEMBERS").ok().and_then(|n| n.parse().ok()).unwrap_or(200)
+}
+
+/// Payloads sent so far, those that somebody pulled too.
+fn payloads(sim: &Sim<'_>) -> u64 {
+    sim.counters().sends(Class::Data) + sim.counters().repairs
 }
 
 /// One speaks; payloads sent beyond one for each who hears it, after some messages, the median.
@@ -100,17 +106,21 @@ fn redundancy(group: Group, nodes: u32, scope: Scope) -> f64 {
     assert!(sim.run_while(Duration::from_secs(1), Duration::from_secs(60), Sim::all_ready));
     sim.run_for(Duration::from_secs(30));
     let all: Vec<u32> = sim.members().collect();
+    let start = (sim.counters().sends(Class::Pull), sim.counters().repairs);
     let mut each = Vec::new();
     for said in 1..=30u64 {
-        let before = sim.counters().sends(Class::Data);
+        let before = payloads(&sim);
         assert!(sim.publish(nodes / 2, None, Bytes::from(vec![7; 100])).is_ok());
         sim.run_for(Duration::from_secs(2));
         let tally = sim.oracle().judge(sim.now(), &all, &Expect::default()).tally;
         assert_eq!(tally.delivered, said * (u64::from(nodes) - 1), "message {said}");
-        let sent = sim.counters().sends(Class::Data) - before;
-        each.push(sent as f64 / (f64::from(nodes) - 1.0) - 1.0);
+        each.push((payloads(&sim) - before) as f64 / (f64::from(nodes) - 1.0) - 1.0);
     }
-    println!("{group:?}, {nodes} members, {scope:?}: {each:.3?}");
+    println!(
+        "{group:?}, {nodes} members, {scope:?}: {each:.3?}, of these {} payloads by {} pulls",
+        sim.counters().repairs - start.1,
+        sim.counters().sends(Class::Pull) - start.0,
+    );
     println!("{}", sim.counters());
     let late = &mut each[10..];
     late.sort_by(f64::total_cmp);

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
+use tertulia_core::engine::Stats;
 use tertulia_core::id::{Incarnation, MessageId, PeerId};
 use tertulia_core::message::Room;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -260,6 +261,11 @@ impl Node {
     /// The topology as seen from here. Empty once the node is over.
     pub async fn view(&self) -> TopologyView {
         self.ask(Command::View).await.unwrap_or_default()
+    }
+
+    /// Figures of the engine since its start, repairs among them. All zero once the node is over.
+    pub async fn stats(&self) -> Stats {
+        self.ask(Command::Stats).await.unwrap_or_default()
     }
 
     /// Tells discovery that a member does not answer. Members that this node itself declares dead are told of anyway.

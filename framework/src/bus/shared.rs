@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::Mutex;
+use tertulia_core::engine::Stats;
 use tertulia_core::id::{Incarnation, Peer as Slot, PeerId};
 use tertulia_core::peers::{Addr, PeerTable, State};
 use tokio::sync::{Notify, oneshot};
@@ -56,6 +57,8 @@ pub(crate) enum Command {
     Members(oneshot::Sender<Vec<Member>>),
     /// The topology.
     View(oneshot::Sender<TopologyView>),
+    /// The engine's figures.
+    Stats(oneshot::Sender<Stats>),
     /// This member does not answer.
     Report(PeerId),
 }

@@ -86,6 +86,20 @@ pub fn silence(members: &[&Running], since: Instant, until: Instant) -> (Duratio
     silences.fold((Duration::ZERO, Duration::ZERO), |most, one| (most.0.max(one.0), most.1.max(one.1)))
 }
 
+/// When the first and the last of these told such news of `peer` that they had since then.
+#[must_use]
+pub fn told(members: &[&Running], name: &str, peer: &str, since: Instant) -> (Instant, Instant) {
+    let times: Vec<Instant> = members
+        .iter()
+        .map(|member| {
+            member.until(&format!("{name} of {}", &peer[..8]), |state| {
+                state.named(name).find(|s| s.at >= since && s.event.is_about(&[name], peer)).map(|s| s.at)
+            })
+        })
+        .collect();
+    (*times.iter().min().unwrap(), *times.iter().max().unwrap())
+}
+
 /// How long after `since`, in milliseconds, for people.
 #[must_use]
 pub fn ms(at: Instant, since: Instant) -> u128 {

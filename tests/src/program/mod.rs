@@ -5,6 +5,7 @@ mod build;
 pub mod check;
 mod event;
 pub mod group;
+pub mod kinds;
 mod log;
 mod place;
 pub mod ring;

@@ -1,6 +1,6 @@
 //! What is missing is found, and nothing is given up that somebody has.
 
-use tertulia_core::engine::api::{Event, Input};
+use tertulia_core::engine::api::{Down, Event, Input};
 use tertulia_core::frame::FrameKind;
 
 use crate::net::{Net, id_of};
@@ -48,6 +48,37 @@ fn a_hole_that_nobody_is_known_to_have_dropped_is_no_gap() {
     for n in [1, 2] {
         assert_eq!(net.texts(n, 0), ["one"], "node {n}");
     }
+    net.run(secs(5));
+    for n in [1, 2] {
+        assert_eq!(net.texts(n, 0), ["one", "two", "three"], "node {n}");
+        assert!(gaps(&net, n).is_empty(), "node {n}: {:?}", gaps(&net, n));
+    }
+}
+
+/// Node 2 hears of node 0 through node 1 alone, and one parcel does not get that far for long.
+#[test]
+fn what_a_live_member_holds_is_no_gap_however_long_it_takes() {
+    let mut net = Net::group(3);
+    net.say(0, None, "one");
+    net.run(secs(1));
+    net.cut = Box::new(|a, b| a + b == 2 && a != b);
+    let (link, (_, there)) =
+        net.nodes[0].links.iter().find(|(_, (to, _))| *to == 2).map(|(l, t)| (*l, *t)).unwrap();
+    for (n, link) in [(0, link), (2, there)] {
+        net.nodes[n].links.remove(&link);
+        net.input(n, Input::LinkDown { link, reason: Down::Closed });
+    }
+    net.run(secs(5));
+    net.muted = (0, vec![FrameKind::Repair, FrameKind::Data]);
+    net.say(0, None, "two");
+    net.run(ms(10));
+    net.muted.1.pop();
+    net.say(0, None, "three");
+    net.run(secs(30));
+    for n in [1, 2] {
+        assert_eq!(net.texts(n, 0), ["one"], "node {n}");
+    }
+    net.muted.1.clear();
     net.run(secs(5));
     for n in [1, 2] {
         assert_eq!(net.texts(n, 0), ["one", "two", "three"], "node {n}");

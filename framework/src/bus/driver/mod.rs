@@ -325,6 +325,7 @@ impl Driver {
         match command {
             Command::Members(tx) => drop(tx.send(members(self.engine.peers()))),
             Command::View(tx) => drop(tx.send(view(&self.engine))),
+            Command::Stats(tx) => drop(tx.send(self.engine.stats())),
             Command::Report(dead) => self.report(dead),
         }
     }

@@ -252,12 +252,14 @@ impl Engine {
 
     /// How long a parcel is looked for that nobody in reach has, and nobody is known to have dropped.
     ///
-    /// Who is dead may only be beyond a cut: as long as its return is waited for, so is what it holds.
+    /// Who lives and has it will pass it on, however long that takes over a bad way. Who is dead may only be beyond a
+    /// cut: as long as its return is waited for, so is what it holds.
     fn unheard_wait(&self, id: StreamId, next: u64) -> Duration {
-        let dead = |p: Peer| self.base.peers.get(p).state == State::Dead;
-        let origin = dead(id.0) && self.base.peers.get(id.0).incarnation == id.1;
+        let state = |p: Peer| self.base.peers.get(p).state;
+        let stays = |p: Peer| p != Peer::ME && (state(p).is_live() || state(p) == State::Dead);
+        let origin = state(id.0) == State::Dead && self.base.peers.get(id.0).incarnation == id.1;
         let holds = |c: &Cell| c.floor <= next && next <= c.top;
-        let holder = || self.roster.iter().any(|(p, m)| dead(p) && m.row.cells.get(&id).is_some_and(holds));
+        let holder = || self.roster.iter().any(|(p, m)| stays(p) && m.row.cells.get(&id).is_some_and(holds));
         if origin || holder() {
             self.base.config.roster.forget.0 / 2
         } else {
