@@ -8,6 +8,8 @@
 
 mod liveness;
 mod talk;
+#[cfg(test)]
+mod timers;
 
 use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
