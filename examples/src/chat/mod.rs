@@ -74,6 +74,26 @@ pub(crate) fn show(told: &told::Told, out: &mut String) {
     plain::write(told, out);
 }
 
+/// Starts a conversation in which nobody types, for tests: what it tells, as JSON.
+#[cfg(test)]
+pub(crate) async fn overhear(
+    builder: tertulia::bus::Builder,
+    kinds: u16,
+    beside: Box<dyn Beside>,
+) -> tokio::io::DuplexStream {
+    let feed = builder.feed(Filter::all().kinds(TEXT..=kinds), EVENTS);
+    let node = builder.start().await.unwrap();
+    let (pipe, told) = tokio::io::duplex(1 << 20);
+    tokio::spawn(async move {
+        let (_asks, signals) = Signals::channel();
+        let (_typed, lines) = tokio::sync::mpsc::channel(1);
+        let names = ("mesh".to_owned(), "gossip".to_owned());
+        let session = Session::new(node, feed, lines, signals, Output::to(true, pipe), names);
+        session.beside(beside).run().await
+    });
+    told
+}
+
 /// Runs a future, and leaves behind whatever waits for input or output.
 ///
 /// # Errors

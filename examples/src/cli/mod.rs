@@ -8,6 +8,7 @@ mod options;
 mod parse;
 mod plugins;
 mod profile;
+pub(crate) mod prompt;
 mod registry;
 mod serve;
 mod shipped;

@@ -7,7 +7,7 @@ use tertulia::registry::Registry;
 use super::SHIPPED;
 
 /// Which profile, and single values over it.
-#[derive(Args, Clone, Debug, Default)]
+#[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
 pub struct SourceOptions {
     /// A shipped profile (ring, redundant-ring, mesh, leader, gossip, reference) or the path of one [default: ring]
     #[arg(value_name = "PROFILE", conflicts_with_all = ["profile_option", "ticket"])]
@@ -68,7 +68,7 @@ pub enum Mode {
 }
 
 /// The options of every chat program.
-#[derive(Args, Clone, Debug, Default)]
+#[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
 pub struct ChatOptions {
     /// Which profile.
     #[command(flatten)]
@@ -118,6 +118,13 @@ impl ChatOptions {
         Ok(profile)
     }
 
+    /// True when nothing was said but, perhaps, which profile.
+    #[must_use]
+    pub fn is_bare(&self) -> bool {
+        let source = SourceOptions { set: Vec::new(), ..self.source.clone() };
+        *self == ChatOptions { source, ..ChatOptions::default() }
+    }
+
     /// How to talk to the user.
     #[must_use]
     pub fn mode(&self) -> Mode {
@@ -164,6 +171,16 @@ mod tests {
     fn load(args: &[&str]) -> Result<Profile, ProfileError> {
         let options = parse(args).unwrap();
         Profile::load(&options.over(options.source.over(Sources::new(SHIPPED))?))
+    }
+
+    #[test]
+    fn a_profile_alone_says_nothing_else() {
+        for args in [&[][..], &["leader"], &["--profile", "leader"], &["--ticket", "tertulia1:x"]] {
+            assert!(parse(args).unwrap().is_bare(), "{args:?}");
+        }
+        for args in [&["leader", "--nick", "ana"][..], &["--set", "a.b=1"], &["--json"], &["--found"]] {
+            assert!(!parse(args).unwrap().is_bare(), "{args:?}");
+        }
     }
 
     #[test]

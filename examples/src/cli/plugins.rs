@@ -52,7 +52,7 @@ mod tests {
         let keys = r#"keys = { expire = "168h", manager = "", public_key = "", update = "1h" }"#;
         let noise = format!("crypto:\n  noise            allow_plaintext = false, {keys}\n");
         assert!(text.contains(&noise), "{text}");
-        let seeds = "  seeds            expire = \"40s\", seeds = [], update = \"13s\"\n";
+        let seeds = "  seeds            expire = \"90s\", seeds = [], update = \"13s\"\n";
         assert!(text.contains(seeds), "{text}");
         let proxies = "  proxy            expire = \"20s\", proxies = [], update = \"5s\"\n";
         assert!(text.contains(proxies), "{text}");

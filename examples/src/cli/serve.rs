@@ -95,7 +95,7 @@ impl ServeOptions {
     }
 
     /// Starts the services that are asked for.
-    async fn start(
+    pub(crate) async fn start(
         &self,
         profile: &Profile,
         registry: &Registry,

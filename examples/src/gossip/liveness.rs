@@ -1,4 +1,5 @@
-//! Who of the neighbours lives: each is asked regularly, and dead when it left three questions unanswered.
+//! Who of the neighbours lives: each is asked regularly, and dead when it left three questions unanswered and the node
+//! itself hears nothing of it either. Members that other programs run do not know these questions, and live all the same.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -31,6 +32,8 @@ struct Watched {
 pub(super) struct Liveness {
     every: Duration,
     watched: BTreeMap<PeerId, Watched>,
+    /// Members that the node hears nothing of.
+    suspects: BTreeSet<PeerId>,
     /// Declared dead, and still called neighbours by the topology.
     dead: BTreeSet<PeerId>,
 }
@@ -38,7 +41,7 @@ pub(super) struct Liveness {
 impl Liveness {
     /// Asks each neighbour this often.
     pub(super) fn new(every: Duration) -> Self {
-        Liveness { every, watched: BTreeMap::new(), dead: BTreeSet::new() }
+        Liveness { every, watched: BTreeMap::new(), suspects: BTreeSet::new(), dead: BTreeSet::new() }
     }
 
     /// These are the neighbours now.
@@ -63,6 +66,15 @@ impl Liveness {
         }
     }
 
+    /// The node hears nothing of a member; or it does again, or has come to a verdict of its own.
+    pub(super) fn suspects(&mut self, peer: PeerId, yes: bool) {
+        if yes {
+            self.suspects.insert(peer);
+        } else {
+            self.suspects.remove(&peer);
+        }
+    }
+
     /// The neighbours that are not dead.
     pub(super) fn alive(&self) -> impl Iterator<Item = &PeerId> {
         self.watched.keys()
@@ -77,10 +89,11 @@ impl Liveness {
     pub(super) fn due(&mut self, now: Instant) -> Vec<Due> {
         let mut due = Vec::new();
         for (peer, watched) in self.watched.iter_mut().filter(|(_, w)| w.next <= now) {
-            if watched.unanswered == UNANSWERED {
+            if watched.unanswered == UNANSWERED && self.suspects.contains(peer) {
                 due.push(Due::Dead(*peer));
             } else {
-                watched.unanswered += 1;
+                // Whoever is heard of otherwise begins anew.
+                watched.unanswered = watched.unanswered % UNANSWERED + 1;
                 // From now, not from when it was due: whoever was asleep blames nobody for it.
                 watched.next = now + self.every;
                 due.push(Due::Ask(*peer));
@@ -111,6 +124,7 @@ mod tests {
     #[test]
     fn a_silent_neighbour_is_dead_when_the_third_question_has_had_its_time() {
         let mut liveness = Liveness::new(EVERY);
+        liveness.suspects(ANA, true);
         liveness.neighbours(at(1000), [ANA, EVA].into_iter());
         for asked in [1_000, 14_000, 27_000] {
             assert_eq!(liveness.next_deadline(), Some(at(asked)));
@@ -129,6 +143,7 @@ mod tests {
     #[test]
     fn an_answer_to_the_third_question_saves() {
         let mut liveness = Liveness::new(EVERY);
+        liveness.suspects(ANA, true);
         liveness.neighbours(at(0), [ANA].into_iter());
         for asked in [0, 13_000, 26_000] {
             assert_eq!(liveness.due(at(asked)), [Due::Ask(ANA)]);
@@ -140,6 +155,27 @@ mod tests {
         assert_eq!(liveness.due(at(78_000)), [Due::Dead(ANA)]);
         liveness.lives(at(79_000), ANA);
         assert_eq!(liveness.due(at(92_000)), [Due::Ask(ANA)], "it is back");
+    }
+
+    #[test]
+    fn whoever_answers_no_question_lives_while_the_node_hears_of_it() {
+        let mut liveness = Liveness::new(EVERY);
+        liveness.neighbours(at(0), [ANA].into_iter());
+        for n in 0..100 {
+            assert_eq!(liveness.due(at(n * 13_000)), [Due::Ask(ANA)], "question {n}");
+        }
+        // Whatever it left unanswered before: it is heard of again before three more have had their time.
+        liveness.suspects(ANA, true);
+        for n in [100, 101] {
+            assert_eq!(liveness.due(at(n * 13_000)), [Due::Ask(ANA)], "question {n}");
+        }
+        liveness.suspects(ANA, false);
+        assert_eq!(liveness.due(at(1_326_000)), [Due::Ask(ANA)]);
+        liveness.suspects(ANA, true);
+        for n in [103, 104] {
+            assert_eq!(liveness.due(at(n * 13_000)), [Due::Ask(ANA)], "question {n}");
+        }
+        assert_eq!(liveness.due(at(1_365_000)), [Due::Dead(ANA)]);
     }
 
     #[test]

@@ -8,6 +8,8 @@
 
 mod liveness;
 mod talk;
+#[cfg(test)]
+mod timers;
 
 use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
@@ -19,7 +21,7 @@ use tertulia::registry::Registry;
 use tertulia_core::units::Span;
 
 use crate::chat::{Extra, run_beside};
-use crate::cli::{ChatOptions, Failure, ServeOptions};
+use crate::cli::{ChatOptions, Failure, ServeOptions, prompt};
 use talk::{PROPAGATED, Plan, Talk};
 
 /// The profile of this program, unless another is named.
@@ -67,7 +69,7 @@ pub struct SeedOptions {
     pub output: PathBuf,
 }
 
-/// Does what the options say.
+/// Does what the options say. With nothing on the command line but a profile, and a terminal, it asks for the port.
 ///
 /// # Errors
 /// Why it could not, or how it ended badly.
@@ -81,6 +83,12 @@ pub fn run(mut options: GossipOptions, registry: &Registry) -> Result<(), Failur
         return seed.serve.run(registry, Some(append(&seed.output, "output_seed.txt")?));
     }
     options.chat.source = options.chat.source.or_profile(PROFILE);
+    if options.gossip == 0
+        && let Some(mut prompt) = prompt::terminal(&options.chat)
+    {
+        let profile = options.chat.profile(registry)?;
+        options.chat.listen = prompt.port()?.map(|port| with_port(&profile.node.listen, port));
+    }
     let begin = |profile: &tertulia::profile::Profile, addr: &Locator| {
         let port = addr.rest().rsplit(':').next().and_then(|port| port.parse().ok()).unwrap_or_default();
         let (gossip, pause) = (options.gossip, options.pause.0);
@@ -91,6 +99,12 @@ pub fn run(mut options: GossipOptions, registry: &Registry) -> Result<(), Failur
     run_beside(&options.chat, registry, Some(&Extra { kinds: PROPAGATED, begin: &begin }))
 }
 
+/// The same address, at another port.
+fn with_port(listen: &str, port: u16) -> String {
+    let host = listen.rsplit_once(':').map_or(listen, |(host, _)| host);
+    format!("{host}:{port}")
+}
+
 /// Opens a file to write at its end.
 fn append(folder: &Path, name: &str) -> Result<File, Failure> {
     let path = folder.join(name);
@@ -98,4 +112,20 @@ fn append(folder: &Path, name: &str) -> Result<File, Failure> {
     file.map_err(|error| {
         Failure::new(format!("{}: {error}; choose another folder with --output", path.display()))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_port_that_is_answered_is_one_of_the_profile_s_address() {
+        for (listen, at) in [
+            ("127.0.0.1:0", "127.0.0.1:5001"),
+            ("tcp://192.0.2.7:80", "tcp://192.0.2.7:5001"),
+            ("[::1]:0", "[::1]:5001"),
+        ] {
+            assert_eq!(with_port(listen, 5001), at);
+        }
+    }
 }

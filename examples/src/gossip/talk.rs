@@ -121,7 +121,12 @@ impl Beside for Talk {
                 self.neighbours = all.iter().map(|who| (who.peer, who.clone())).collect();
                 self.liveness.neighbours(now.at, all.iter().map(|who| who.peer));
             }
-            Event::Recovered(who, _) => self.liveness.lives(now.at, who.peer),
+            Event::Suspect(who, _) => self.liveness.suspects(who.peer, true),
+            Event::Recovered(who, _) => {
+                self.liveness.suspects(who.peer, false);
+                self.liveness.lives(now.at, who.peer);
+            }
+            Event::Dead(who, _) | Event::Left(who, _) => self.liveness.suspects(who.peer, false),
             _ => {}
         }
         Vec::new()
@@ -260,6 +265,7 @@ mod tests {
         let mut talk = talk(0);
         talk.on_event(now(0), &Event::Ready { nick: "ana".into() });
         talk.on_event(now(0), &Event::Neighbours(vec![eva()]));
+        talk.on_event(now(0), &Event::Suspect(eva(), "no answer"));
         let ask = |at: u64| Act::Send { to: EVA, kind: LIVENESS, text: format!("{} 5001", now(at).ms) };
         assert_eq!(talk.on_deadline(now(0)), [ask(0)]);
         for at in [13, 26] {
@@ -273,5 +279,23 @@ mod tests {
         let said =
             "dead node eva tcp://127.0.0.1:5002: three liveness messages unanswered; reported to the seeds";
         assert_eq!(lines(&acts), [said, "peer list: none"]);
+    }
+
+    #[test]
+    fn a_neighbour_that_the_node_hears_of_is_not_reported() {
+        for clears in [None, Some(Event::Recovered(eva(), "it answers"))] {
+            let mut talk = talk(0);
+            talk.on_event(now(0), &Event::Ready { nick: "ana".into() });
+            talk.on_event(now(0), &Event::Neighbours(vec![eva()]));
+            if let Some(clears) = clears {
+                talk.on_event(now(1), &Event::Suspect(eva(), "no answer"));
+                talk.on_event(now(2), &clears);
+            }
+            for at in 0..600 {
+                let acts = talk.on_deadline(now(at));
+                assert!(!acts.contains(&Act::Report(EVA)), "after {at} s");
+            }
+            assert_eq!(talk.liveness.alive().count(), 1);
+        }
     }
 }

@@ -1,17 +1,16 @@
 //! `leader-chat`: talk in a group whose elected leader keeps who takes part; proxies at known addresses send newcomers to
 //! it.
 
+mod asks;
 mod keys;
-mod prompt;
-
-use std::io::IsTerminal;
 
 use clap::{Args, Subcommand};
 use tertulia::discovery::kind;
 use tertulia::registry::Registry;
 
 use crate::chat;
-use crate::cli::{ChatOptions, Failure, ServeOptions};
+use crate::cli::{ChatOptions, Failure, ServeOptions, prompt};
+use asks::Place;
 pub use keys::{GenerateOptions, KeysCommand, KeysOptions};
 
 /// The profile of this program, unless another is named.
@@ -49,7 +48,8 @@ pub struct ProxyOptions {
     pub index: Option<usize>,
 }
 
-/// Does what the options say. With nothing on the command line and a terminal, it asks for name, address and port.
+/// Does what the options say. With nothing on the command line but a profile, and a terminal, it asks for name,
+/// address and port.
 ///
 /// # Errors
 /// Why it could not, or how it ended badly.
@@ -65,16 +65,11 @@ pub fn run(mut options: LeaderOptions, registry: &Registry) -> Result<(), Failur
             proxy.serve.run(registry, None)
         }
         None => {
-            if std::env::args_os().len() <= 1
-                && std::io::stdin().is_terminal()
-                && std::io::stdout().is_terminal()
-            {
-                let asked = prompt::ask(&mut std::io::stdin().lock(), &mut std::io::stdout().lock());
-                let answers =
-                    asked.map_err(|error| Failure::new(format!("nothing was answered: {error}")))?;
+            options.chat.source = options.chat.source.or_profile(PROFILE);
+            if let Some(mut prompt) = prompt::terminal(&options.chat) {
+                let answers = asks::ask(&mut prompt, Place::of(&options.chat.profile(registry)?))?;
                 (options.chat.nick, options.chat.listen) = (answers.nick, answers.listen);
             }
-            options.chat.source = options.chat.source.or_profile(PROFILE);
             chat::run(&options.chat, registry)
         }
     }

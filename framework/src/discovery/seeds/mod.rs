@@ -24,7 +24,7 @@ pub struct SeedsConfig {
 
 impl Default for SeedsConfig {
     fn default() -> Self {
-        SeedsConfig { seeds: Vec::new(), update: Span::secs(13), expire: Span::secs(40) }
+        SeedsConfig { seeds: Vec::new(), update: Span::secs(13), expire: Span::secs(90) }
     }
 }
 

@@ -63,7 +63,9 @@ impl Kind for Seed {
     }
 
     fn tick(server: &Arc<Server<Self>>, now: Instant) {
-        server.with(|state| state.tick(now));
+        for (about, at) in server.with(|state| state.tick(now)) {
+            check(server.clone(), about, at);
+        }
     }
 }
 

@@ -57,6 +57,16 @@ struct Known {
     checking: bool,
     /// It is not asked again before.
     recheck: Instant,
+    /// Somebody said since it was last asked that it does not answer.
+    reported: bool,
+}
+
+impl Known {
+    /// It is to be asked at these addresses.
+    fn ask(&mut self) -> Vec<Locator> {
+        (self.checking, self.reported) = (true, false);
+        self.addrs.clone()
+    }
 }
 
 /// What a seed knows.
@@ -113,7 +123,10 @@ impl State {
                 let source = source.to_owned();
                 let addrs = addrs.to_vec();
                 self.changes.push(Change::Registered(who, addrs.clone()));
-                self.known.insert(who, Known { addrs, source, until, checking: false, recheck: now });
+                self.known.insert(
+                    who,
+                    Known { addrs, source, until, checking: false, recheck: now, reported: false },
+                );
                 self.dirty = true;
             }
         }
@@ -136,14 +149,18 @@ impl State {
     }
 
     /// Somebody says that `about` does not answer. Nobody is taken off the list for that: where to ask it comes back, and
-    /// [`checked`](State::checked) is to be told whether it answers.
+    /// [`checked`](State::checked) is to be told whether it answers. One that cannot be asked now is asked at a later
+    /// [`tick`](State::tick): it may have answered last just before it died, and nobody says it twice.
     pub(super) fn report(&mut self, now: Instant, about: &PeerId) -> Option<Vec<Locator>> {
-        if self.known.values().filter(|k| k.checking).count() >= CHECKS_MAX {
-            return None;
-        }
-        let known = self.known.get_mut(about).filter(|k| !k.checking && k.recheck <= now)?;
-        known.checking = true;
-        Some(known.addrs.clone())
+        let room = self.room();
+        let known = self.known.get_mut(about)?;
+        known.reported = true;
+        (room > 0 && !known.checking && known.recheck <= now).then(|| known.ask())
+    }
+
+    /// How many more may be asked.
+    fn room(&self) -> usize {
+        CHECKS_MAX.saturating_sub(self.known.values().filter(|k| k.checking).count())
     }
 
     /// What came of asking `about` at these addresses.
@@ -156,11 +173,14 @@ impl State {
         }
     }
 
-    /// Forgets who has said nothing for too long.
-    pub(super) fn tick(&mut self, now: Instant) {
+    /// Forgets who has said nothing for too long. Returns who is to be asked now whether it lives, and where.
+    pub(super) fn tick(&mut self, now: Instant) -> Vec<(PeerId, Vec<Locator>)> {
         let silent: Vec<PeerId> =
             self.known.iter().filter(|(_, k)| k.until <= now).map(|(peer, _)| *peer).collect();
         silent.iter().for_each(|peer| self.remove(peer, "no updates"));
+        let room = self.room();
+        let due = self.known.iter_mut().filter(|(_, k)| k.reported && !k.checking && k.recheck <= now);
+        due.take(room).map(|(peer, known)| (*peer, known.ask())).collect()
     }
 
     fn remove(&mut self, who: &PeerId, why: &'static str) {
@@ -202,7 +222,7 @@ impl server::State for State {
             let source = r.text("source", SOURCE_LEN)?.to_owned();
             let addrs = read_addrs(&mut r)?;
             let until = now + self.expire;
-            kept.insert(peer, Known { addrs, source, until, checking: false, recheck: now });
+            kept.insert(peer, Known { addrs, source, until, checking: false, recheck: now, reported: false });
         }
         (self.known, self.lease) = (kept, lease);
         Ok(())
@@ -288,6 +308,24 @@ mod tests {
     }
 
     #[test]
+    fn who_dies_just_after_it_answered_is_asked_again() {
+        let mut seed = seed();
+        seed.register(at(0), peer(1), "a", &addr(1)).unwrap();
+        seed.report(at(1), &peer(1)).unwrap();
+        assert_eq!(seed.report(at(1), &peer(1)), None, "while it is being asked");
+        seed.checked(at(2), &peer(1), &addr(1), true);
+        assert!(seed.tick(at(6)).is_empty());
+        assert_eq!(seed.tick(at(7)), [(peer(1), addr(1))]);
+        assert!(seed.tick(at(7)).is_empty());
+        seed.checked(at(8), &peer(1), &addr(1), true);
+        assert_eq!(seed.report(at(9), &peer(1)), None, "it has just answered");
+        assert!(seed.tick(at(12)).is_empty());
+        assert_eq!(seed.tick(at(13)), [(peer(1), addr(1))]);
+        seed.checked(at(14), &peer(1), &addr(1), false);
+        assert!(peers(&mut seed).is_empty());
+    }
+
+    #[test]
     fn who_came_back_elsewhere_is_not_judged_by_its_old_address() {
         let mut seed = seed();
         seed.register(at(0), peer(1), "a", &addr(1)).unwrap();
@@ -320,6 +358,9 @@ mod tests {
         assert_eq!(seed.list(&peer(0)).len(), LIST_MAX);
         let asked = (0..100).filter(|n| seed.report(at(1), &peer(*n)).is_some()).count();
         assert_eq!(asked, CHECKS_MAX);
+        assert!(seed.tick(at(1)).is_empty());
+        seed.checked(at(2), &peer(0), &addr(0), false);
+        assert_eq!(seed.tick(at(2)).len(), 1, "the next one in its place");
         assert!(seed.encode().len() < crate::store::ITEM_MAX);
     }
 
