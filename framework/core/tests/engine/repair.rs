@@ -86,6 +86,29 @@ fn what_a_live_member_holds_is_no_gap_however_long_it_takes() {
     }
 }
 
+/// However often a member has come and gone: what it says in its present run is looked for like anything else, by those too
+/// that only hear of it from others.
+#[test]
+fn what_is_said_in_a_later_run_is_pulled_as_well() {
+    let mut net = Net::group(3);
+    for run in 2..=9 {
+        net.say(2, None, &format!("run {}", run - 1));
+        net.run(secs(1));
+        net.restart(2, run);
+        net.input(2, Input::Join(vec!["test://1".into()]));
+        net.run(secs(2));
+    }
+    // Nobody gives the first node the payload unasked.
+    net.cut = Box::new(|a, b| a + b == 2 && a != b);
+    net.muted = (1, vec![FrameKind::Data]);
+    net.say(2, None, "the last");
+    net.run(ms(500));
+    net.crash(2);
+    net.run(secs(10));
+    assert_eq!(net.texts(1, 2).last().map(String::as_str), Some("the last"));
+    assert_eq!(net.texts(0, 2), net.texts(1, 2));
+}
+
 #[test]
 fn a_stream_does_not_start_at_what_happens_to_arrive_first() {
     let mut net = with_a_hole(&[], "one", "two", 2);

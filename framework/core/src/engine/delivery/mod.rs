@@ -73,8 +73,8 @@ impl Delivery {
 
     /// The stream, made on first use; `None` when there is no room for it.
     ///
-    /// `proven` runs have a parcel that their origin signed, or vouches for. When all places are taken, they come instead
-    /// of a run that is only hearsay, or of the oldest; hearsay comes instead of nothing.
+    /// `proven` runs have a parcel or a record that their origin signed, or vouches for. When all places are taken, they
+    /// come instead of a run that is only hearsay, or of the oldest; hearsay comes instead of nothing.
     fn open(&mut self, id: StreamId, now: Instant, fresh: bool, proven: bool) -> Option<&mut Stream> {
         if self.origins.len() <= id.0.index() {
             self.origins.resize_with(id.0.index() + 1, Vec::new);
@@ -166,13 +166,19 @@ impl Engine {
         }
     }
 
+    /// True when the origin's own record names this run: what others tell of it is no mere hearsay.
+    fn is_signed_run(&self, id: StreamId) -> bool {
+        self.base.peers.get(id.0).incarnation == id.1
+    }
+
     /// This node has just become a full member: what others have by now is history.
     pub(crate) fn mark_history(&mut self) {
         let cells = self.roster.iter().flat_map(|(_, m)| m.row.cells.iter().map(|(id, c)| (*id, c.top)));
         let cells: Vec<(StreamId, u64)> = cells.collect();
         for (id, top) in cells {
             let skip = self.base.config.history.newcomers == Newcomers::None;
-            let Some(stream) = self.delivery.open(id, self.base.now, false, false) else { continue };
+            let proven = self.is_signed_run(id);
+            let Some(stream) = self.delivery.open(id, self.base.now, false, proven) else { continue };
             stream.history = stream.history.max(top);
             stream.fresh = false;
             if skip && !stream.started {

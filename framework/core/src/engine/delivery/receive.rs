@@ -212,7 +212,8 @@ impl Engine {
             return Ok(());
         }
         let (now, ready) = (self.base.now, self.base.ready);
-        let Some(stream) = self.delivery.open(id, now, ready, false) else { return Ok(()) };
+        let proven = self.is_signed_run(id);
+        let Some(stream) = self.delivery.open(id, now, ready, proven) else { return Ok(()) };
         if !stream.has(number) {
             stream.known = stream.known.max(number);
             stream.hint(from, number);

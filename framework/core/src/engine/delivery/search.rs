@@ -11,7 +11,7 @@ use core::time::Duration;
 use bytes::Bytes;
 
 use super::super::Engine;
-use super::super::roster::{Cell, Forged};
+use super::super::roster::{Cell, Forged, Member};
 use super::StreamId;
 use super::stream::Stream;
 use crate::frame::{FrameKind, Lane};
@@ -61,7 +61,8 @@ impl Engine {
         }
         let Some(top) = self.roster.cell(member, id).map(|c| c.top) else { return };
         let (now, ready) = (self.base.now, self.base.ready);
-        let Some(stream) = self.delivery.open(id, now, ready, false) else { return };
+        let proven = self.is_signed_run(id);
+        let Some(stream) = self.delivery.open(id, now, ready, proven) else { return };
         if top > stream.known {
             stream.known = top;
         }
@@ -179,8 +180,14 @@ impl Engine {
         true
     }
 
-    /// A member's record came: what it said before is delivered.
+    /// A member's record came: what it said before is delivered, and what others have of that run is looked for.
     pub(crate) fn introduce_peer(&mut self, peer: Peer) {
+        let id = (peer, self.base.peers.get(peer).incarnation);
+        if self.delivery.stream(id).is_none() {
+            let holds = |(_, m): &(Peer, &Member)| m.row.cells.contains_key(&id);
+            let holders: Vec<Peer> = self.roster.iter().filter(holds).map(|(p, _)| p).collect();
+            holders.into_iter().for_each(|holder| self.on_progress(holder, id));
+        }
         for run in self.delivery.waiting_runs(peer) {
             self.introduce((peer, run));
         }
