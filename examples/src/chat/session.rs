@@ -391,7 +391,7 @@ impl Session {
             Event::Undeliverable { to, from_seq, to_seq, reason } => {
                 for id in self.sent.done(Some(*to), *from_seq, *to_seq) {
                     self.output.tell(&Told::delivered(&id, 0, 1));
-                    let reason = format!("{id} will not arrive: {reason}");
+                    let reason = format!("{id} has not arrived: {reason}");
                     self.error("undeliverable", &reason, "/peers lists who is there");
                 }
             }

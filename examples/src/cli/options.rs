@@ -9,7 +9,7 @@ use super::SHIPPED;
 /// Which profile, and single values over it.
 #[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
 pub struct SourceOptions {
-    /// A shipped profile (ring, redundant-ring, mesh, leader, gossip, reference) or the path of one [default: ring]
+    /// A shipped profile (ring, redundant-ring, mesh, leader, gossip, reference) or the path of one; without it the program's own, of `tertulia` ring
     #[arg(value_name = "PROFILE", conflicts_with_all = ["profile_option", "ticket"])]
     pub profile: Option<String>,
     /// The same as PROFILE

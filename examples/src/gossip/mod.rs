@@ -110,7 +110,7 @@ fn append(folder: &Path, name: &str) -> Result<File, Failure> {
     let path = folder.join(name);
     let file = OpenOptions::new().create(true).append(true).open(&path);
     file.map_err(|error| {
-        Failure::new(format!("{}: {error}; choose another folder with --output", path.display()))
+        Failure::usage(format!("{}: {error}; choose another folder with --output", path.display()))
     })
 }
 

@@ -180,17 +180,20 @@ fn one_order_within_a_ballot() {
     assert!(disagreements(Routing::Direct, 0) > 0);
 }
 
-/// Who said that messages wait, and the numbers of those that arrived.
+/// Who said that messages wait, the nicks of leaders, and the numbers of messages that arrived.
 #[derive(Clone, Default)]
 struct Waits {
     said: Arc<Mutex<Vec<u32>>>,
+    leaders: Arc<Mutex<Vec<String>>>,
     heard: Arc<Mutex<Vec<u64>>>,
 }
 
 impl Watch for Waits {
     fn event(&mut self, _: Instant, node: u32, event: &Event) {
-        if matches!(event, Event::Waiting(_)) {
-            self.said.lock().unwrap().push(node);
+        match event {
+            Event::Waiting(_) => self.said.lock().unwrap().push(node),
+            Event::Leader { leader, .. } => self.leaders.lock().unwrap().push(leader.nick.to_string()),
+            _ => {}
         }
     }
 
@@ -212,6 +215,7 @@ fn messages_wait_for_a_leader_and_say_so() {
         sim.join_many(2, &[0]);
         settle(&mut sim, Duration::from_secs(30));
         assert!(waits.said.lock().unwrap().is_empty(), "seed {seed}: nobody waits in a whole group");
+        assert_eq!(*waits.leaders.lock().unwrap(), ["n0"; 3], "seed {seed}");
         (0..2).for_each(|n| assert!(sim.crash(n, true)));
         sim.run_for(Duration::from_secs(5));
         assert_eq!(*waits.said.lock().unwrap(), [2], "seed {seed}");

@@ -1,6 +1,7 @@
 //! Keeps the address book, and what else a node remembers between runs.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -82,11 +83,11 @@ pub(crate) fn save_run(store: &dyn Store, run: Incarnation, parcels: u64) -> Res
 /// promised on the strength of the last must not be forgotten.
 pub(crate) fn slot(store: &dyn Store) -> Result<Option<Bytes>, StoreError> {
     let loaded = store.load(SLOT)?;
-    loaded.notice.inspect(|notice| tracing::warn!("{notice}"));
     if loaded.older {
-        let remedy = "remove it and its `.old` to begin anew";
-        return Err(StoreError::Damaged { path: SLOT.into(), remedy });
+        let path = store.folder().unwrap_or(Path::new("")).join(SLOT).display().to_string();
+        return Err(StoreError::Damaged { path, remedy: "remove it and its `.old` to begin anew" });
     }
+    loaded.notice.inspect(|notice| tracing::warn!("{notice}"));
     Ok(loaded.bytes.map(Bytes::from))
 }
 

@@ -38,7 +38,7 @@ pub enum StoreError {
         reason: String,
     },
     /// Neither the item nor its previous copy can be used.
-    #[error("{path}: the file is damaged and there is no previous copy; {remedy}")]
+    #[error("{path}: the file is damaged and no earlier copy will do; {remedy}")]
     Damaged {
         /// The file.
         path: String,

@@ -284,7 +284,7 @@ pub enum Event {
         /// Members that should.
         of: u32,
     },
-    /// Direct messages that will not arrive.
+    /// Direct messages that did not arrive in time, and may never.
     Undeliverable {
         /// The recipient.
         to: PeerId,

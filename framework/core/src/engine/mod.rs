@@ -429,7 +429,11 @@ impl Engine {
                 Act::Left => self.topology_left(),
                 Act::Leader(id, term, proof) => {
                     if let Some(p) = self.base.peers.find(&id) {
-                        let leader = self.base.who(p);
+                        let mut leader = self.base.who(p);
+                        if p == Peer::ME {
+                            // A founder leads before its nick stands in the roster.
+                            leader.nick = self.roster.nick().clone();
+                        }
                         self.base.event(Event::Leader { leader, term, proof });
                     }
                 }
