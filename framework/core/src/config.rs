@@ -147,7 +147,7 @@ pub struct HistoryConfig {
     pub keep: u32,
     /// Bytes kept in all, also for members that are away.
     pub keep_bytes: Size,
-    /// What newcomers get.
+    /// What newcomers get, of the last [four runs](crate::topology::RUNS_MAX) of each member.
     pub newcomers: Newcomers,
 }
 
