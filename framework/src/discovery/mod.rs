@@ -9,7 +9,7 @@
 //!    another program may have founded the group while this one waited. Somebody there now: drop the guard and join.
 //! 4. Still nobody: found the group, [`announce`](Discovery::announce), and only then drop the guard.
 //! 5. As a member, look again now and then, and get in touch with whoever is found there and is not known: a service that
-//!    had lost its list has sent newcomers nowhere, and they have founded another group.
+//!    had lost its list knew of nobody to join, and newcomers may have founded another group.
 //! 6. On its way out, [`withdraw`](Discovery::withdraw) before anything else: who leaves lets nobody in.
 //!
 //! So two programs that start at the same moment never found two groups, nobody founds beside members that are
