@@ -106,6 +106,21 @@ fn members_come_in_through_the_proxy_and_go_on_without_it() {
 
 /// The leader dies as soon as the last one is in, and the next one leaves as soon as another one is: both times an heir is
 /// elected, the proxy knows it, and newcomers come in.
+/// The proxy does not take the second leader's word, and names the first one: so the two meet.
+#[test]
+fn a_group_that_was_founded_beside_another_becomes_one_with_it() {
+    let town = Town::new();
+    let proxy = town.proxy();
+    let ana = town.member("ana");
+    registers(&proxy, &ana);
+    let eva = town.chat("eva").arg("--found").start();
+    whole(&[&ana, &eva]);
+    let ida = town.member("ida");
+    whole(&[&ana, &eva, &ida]);
+    ida.say("one group");
+    [&ana, &eva].into_iter().for_each(|member| hears(member, "one group"));
+}
+
 #[test]
 fn the_heir_of_a_leader_registers_and_newcomers_come_in() {
     let town = Town::new();

@@ -8,7 +8,9 @@
 //! 3. Nobody, and the address book is empty: take the [`founding`](Discovery::founding) guard and look again, for
 //!    another program may have founded the group while this one waited. Somebody there now: drop the guard and join.
 //! 4. Still nobody: found the group, [`announce`](Discovery::announce), and only then drop the guard.
-//! 5. On its way out, [`withdraw`](Discovery::withdraw) before anything else: who leaves lets nobody in.
+//! 5. As a member, look again now and then, and get in touch with whoever is found there and is not known: a service that
+//!    had lost its list knew of nobody to join, and newcomers may have founded another group.
+//! 6. On its way out, [`withdraw`](Discovery::withdraw) before anything else: who leaves lets nobody in.
 //!
 //! So two programs that start at the same moment never found two groups, nobody founds beside members that are
 //! remembered and there, and nobody is locked out by members that are gone: the founder is told that it is alone, goes on
@@ -129,6 +131,12 @@ pub trait Discovery: Send + Sync {
 
     /// False when it can never find anybody: then it is as if there were none.
     fn finds(&self) -> bool {
+        true
+    }
+
+    /// True when what it finds are members' own announcements, so that a member can tell whether it knows them all. Only
+    /// then is it asked again by members.
+    fn finds_announced(&self) -> bool {
         true
     }
 

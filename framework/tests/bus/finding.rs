@@ -146,6 +146,16 @@ async fn newcomers_outlive_the_member_that_they_found() {
     linked(&eva, &ben).await;
 }
 
+/// Two groups of one name that were never told of each other, as when a service had lost its list: both are announced in
+/// the same place, and there they find each other.
+#[tokio::test(start_paused = true)]
+async fn groups_that_are_announced_in_one_place_meet() {
+    let (group, board) = (Group::memory(), Board::new());
+    let (ana, _) = start(group.member("ana").discovery(board.seen_by()).found()).await;
+    let (eva, _) = start(group.member("eva").discovery(board.seen_by()).found()).await;
+    linked(&ana, &eva).await;
+}
+
 /// A member that discovery does not see is remembered, and found through the address book.
 #[tokio::test]
 async fn remembered_members_are_found_where_discovery_finds_nobody() {

@@ -68,6 +68,9 @@ pub enum Input {
         /// The messages.
         draft: Draft,
     },
+    /// Members of this group can be reached here, as others say: an address that is no live member's is dialled once, so
+    /// that halves that have never heard of each other meet. Heeded by members only.
+    Meet(Vec<Addr>),
     /// The driver's other addresses changed: where this node can be dialled.
     Addrs(Vec<Addr>),
 }

@@ -1,8 +1,8 @@
 //! Who is dialled, and when: peers that the topology wants, addresses to join through, and every now and then one
-//! remembered absent member, so that halves that grew apart meet again.
+//! remembered absent member, or an address that is nobody's here, so that halves that grew apart meet again.
 
 use core::time::Duration;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Engine;
 use super::api::{DialFailure, DialId, Output};
@@ -27,8 +27,8 @@ const STORE_PAUSE: Duration = Duration::from_secs(2);
 enum Target {
     Peer(Peer),
     Contact(Addr),
-    /// A try that is not repeated: an absent member, or a suspect whose link was lost.
-    Once(PeerId),
+    /// A try that is not repeated: an absent member, a suspect whose link was lost, or whoever is there.
+    Once(Option<PeerId>),
 }
 
 /// A peer that the topology wants to be linked to.
@@ -234,7 +234,17 @@ impl Dialer {
         let e = base.peers.get(peer);
         if let Some(addr) = e.addrs.first().cloned() {
             let id = e.id;
-            self.start(base, Target::Once(id), addr);
+            self.start(base, Target::Once(Some(id)), addr);
+        }
+    }
+
+    /// One try to reach somebody who is said to be a member and is not known here: at one of these addresses.
+    fn meet(&mut self, base: &mut Base, addrs: &[Addr]) {
+        let live = base.peers.iter().filter(|(peer, e)| *peer == Peer::ME || e.is_live());
+        let known: BTreeSet<&Addr> = live.flat_map(|(_, e)| &e.addrs).collect();
+        let strange: Vec<&Addr> = addrs.iter().filter(|addr| !known.contains(addr)).collect();
+        if let Some(addr) = base.rng.pick(&strange).map(|addr| Addr::clone(addr)) {
+            self.start(base, Target::Once(None), addr);
         }
     }
 
@@ -296,7 +306,7 @@ impl Dialer {
         let unreached = |peer, tries| Unreached { peer, nobody, tries, took };
         match target {
             Target::Peer(p) => self.wants.get(&p).map(|w| unreached(p, w.tries)),
-            Target::Once(id) => base.peers.find(&id).map(|p| unreached(p, 0)),
+            Target::Once(id) => base.peers.find(&id?).map(|p| unreached(p, 0)),
             Target::Contact(addr) => {
                 if let Some(c) = self.contacts.iter_mut().find(|c| c.addr == addr) {
                     let failure = Failure::new(failure, c.failure.as_ref());
@@ -371,7 +381,7 @@ impl Dialer {
         if let Some(&id) = base.rng.pick(&candidates) {
             let addrs = self.book.get(&id).map(|(addrs, _)| addrs.clone()).unwrap_or_default();
             if let Some(addr) = base.rng.pick(&addrs).cloned() {
-                self.start(base, Target::Once(id), addr);
+                self.start(base, Target::Once(Some(id)), addr);
             }
         }
         let grown = base.config.roster.rejoin.0 * (10 + self.rejoins.min(90)) / 10;
@@ -380,6 +390,12 @@ impl Dialer {
 }
 
 impl Engine {
+    pub(crate) fn meet(&mut self, addrs: &[Addr]) {
+        if self.is_member() {
+            self.dialer.meet(&mut self.base, addrs);
+        }
+    }
+
     pub(crate) fn on_dial_failed(&mut self, dial: DialId, failure: DialFailure) {
         if let Some(unreached) = self.dialer.on_failed(&mut self.base, dial, failure) {
             self.not_reached(&unreached);

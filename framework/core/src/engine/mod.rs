@@ -197,6 +197,7 @@ impl Engine {
             Input::DialFailed { dial, failure } => self.on_dial_failed(dial, failure),
             Input::Found => self.found(),
             Input::Join(contacts) => self.join(contacts),
+            Input::Meet(addrs) => self.meet(&addrs),
             Input::Leave(until) => self.leave(until),
             Input::Addrs(addrs) => self.roster.readdress(&mut self.base, addrs),
         }

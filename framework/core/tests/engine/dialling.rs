@@ -299,6 +299,24 @@ fn newcomers_that_met_do_not_wait_for_each_other() {
 }
 
 #[test]
+fn halves_that_never_heard_of_each_other_meet_when_told_where() {
+    let mut net = Net::new();
+    let both = [net.add(1, "ana", false), net.add(1, "ben", false)];
+    let meet = |net: &mut Net| net.input(0, Input::Meet(vec!["test://0".into(), "test://1".into()]));
+    meet(&mut net);
+    both.into_iter().for_each(|n| net.input(n, Input::Found));
+    net.run(secs(60));
+    assert_eq!(net.nodes[0].dials.len(), 0, "nobody has told a member");
+    meet(&mut net);
+    net.run(secs(10));
+    assert_eq!((net.state(0, 1), net.state(1, 0)), (State::Alive, State::Alive));
+    let dials = net.nodes[0].dials.len();
+    meet(&mut net);
+    net.run(secs(10));
+    assert_eq!(net.nodes[0].dials.len(), dials, "it knows them");
+}
+
+#[test]
 fn does_not_found_beside_members_that_refuse_it() {
     let mut net = Net::group(1);
     let new = remembering(&mut net, &[7, 0]);

@@ -98,7 +98,7 @@ struct Driver {
     discovery: Option<Arc<dyn Discovery>>,
     policy: Arc<dyn Policy>,
     findings: mpsc::Sender<Finding>,
-    /// The search for a way in, and what it wants to be told.
+    /// The search for a way in, and then for other members; and what it wants to be told.
     search: Option<tokio::task::AbortHandle>,
     vain: Option<Vain>,
     /// Others may find this node.

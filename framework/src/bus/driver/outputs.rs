@@ -5,7 +5,7 @@ use tertulia_core::id::PeerId;
 
 use tokio::sync::oneshot;
 
-use super::startup::{Entry, Finding, Search, announce, direct};
+use super::startup::{Entry, Finding, Search, announce, direct, look_around};
 use super::tasks::{Ended, Job};
 use super::{CLOSE, Driver, End};
 use crate::bus::error::Outcome;
@@ -96,11 +96,11 @@ impl Driver {
                     self.phase = Phase::Member;
                     self.shared.outgoing.enter(Phase::Member);
                 }
-                (self.search.take().into_iter()).for_each(|search| search.abort());
                 self.vain = None;
                 *self.shared.nick.lock() = nick.clone();
                 self.changed = true;
                 self.announce();
+                self.look_around();
             }
             Event::Renamed { peer, new, .. } if *peer == self.shared.me => {
                 *self.shared.nick.lock() = new.clone();
@@ -148,7 +148,23 @@ impl Driver {
         }
     }
 
-    /// The search for a way in has come to something.
+    /// From now on the search is for members of another half.
+    fn look_around(&mut self) {
+        self.stop_search();
+        let Some(discovery) = self.discovery.clone().filter(|d| d.finds_announced()) else { return };
+        let findings = self.findings.clone();
+        let search = self.tasks.start(Job::Seek, async move {
+            look_around(discovery, findings).await;
+            Ended::Other
+        });
+        self.search = Some(search);
+    }
+
+    fn stop_search(&mut self) {
+        self.search.take().into_iter().for_each(|search| search.abort());
+    }
+
+    /// The search has come to something.
     pub(super) fn found(&mut self, finding: Finding) {
         match finding {
             _ if self.end != End::Stays => {}
@@ -158,6 +174,7 @@ impl Driver {
                 self.vain = Some(vain);
                 self.tell(Input::Join(addrs));
             }
+            Finding::Members(addrs) => self.tell(Input::Meet(addrs)),
             Finding::Found(guard) => {
                 self.founding = Some(guard);
                 self.tell(Input::Found);
@@ -200,6 +217,7 @@ impl Driver {
     /// Lets nobody find this node any more.
     pub(super) fn withdraw(&mut self) {
         self.announced = false;
+        self.stop_search();
         let Some(discovery) = self.discovery.clone() else { return };
         self.publicly(async move { discovery.withdraw().await });
     }

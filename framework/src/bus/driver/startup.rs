@@ -1,18 +1,21 @@
-//! How a node finds its way into a group, and lets itself be found.
+//! How a node finds its way into a group, lets itself be found, and finds those who have found another one.
 //!
 //! Discovery is asked again and again until this node is a member: whoever was found first may be leaving, and somebody
 //! else may found the group meanwhile. Whom the address book remembers is asked when discovery finds nobody, or when
 //! those it found have not let this node in at once. The group is founded, under the guard, when discovery finds
-//! nobody and nobody known from before answers; should halves come about all the same, the engine makes them meet.
+//! nobody and nobody known from before answers; should halves come about all the same, the engine makes them meet: a
+//! member goes on asking discovery now and then, for those whom nobody here has ever heard of.
 
 use core::time::Duration;
 use std::sync::Arc;
 
 use tertulia_core::engine::api::{Event, Input};
 use tertulia_core::peers::Addr;
+use tertulia_core::rng::NodeRng;
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::{Instant, sleep_until, timeout, timeout_at};
+use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
 
+use crate::crypto::random;
 use crate::discovery::{Announcement, Discovery, DiscoveryError, Founding};
 use crate::link::Locator;
 
@@ -38,6 +41,8 @@ const LOOK: Duration = Duration::from_secs(1);
 const ANSWER: Duration = Duration::from_secs(5);
 /// A service that has not answered for so long counts as down.
 const LOOKUP: Duration = Duration::from_secs(3);
+/// Members ask for others whom they do not know after so long, then after twice as long, and so on up to the longest.
+const ROUND: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(60));
 /// The guard may have to be waited for.
 const FOUNDING: Duration = Duration::from_secs(15);
 const HINT: &str = "repair the service, join through a member with --join, or found the group with --found";
@@ -49,6 +54,8 @@ pub(super) enum Finding {
     Trouble(Event),
     /// Join through these as well; through the address book when there are none.
     Join(Vec<Addr>, Vain),
+    /// These are members, known or not.
+    Members(Vec<Addr>),
     /// Found the group, if nobody answers. The guard is held until this node can be found.
     Found(Founding),
     /// Tell people, and end.
@@ -148,8 +155,7 @@ impl Search {
     async fn join(&mut self, found: &[Locator]) -> oneshot::Receiver<()> {
         self.asking.get_or_insert_with(Instant::now);
         let (vain, told) = oneshot::channel();
-        let addrs = found.iter().map(|at| at.as_str().into()).collect();
-        self.tell(Finding::Join(addrs, vain)).await;
+        self.tell(Finding::Join(addrs(found), vain)).await;
         told
     }
 
@@ -179,6 +185,26 @@ async fn in_time<T>(
             remedy: "see whether it runs and can be reached".into(),
         })
     })
+}
+
+fn addrs(found: &[Locator]) -> Vec<Addr> {
+    found.iter().map(|at| at.as_str().into()).collect()
+}
+
+/// Asks discovery now and then who else is a member, until nobody wants to know any more.
+pub(super) async fn look_around(discovery: Arc<dyn Discovery>, findings: mpsc::Sender<Finding>) {
+    // All that it is for is that members do not ask in step.
+    let mut rng = NodeRng::new(random().map_or(0, u64::from_le_bytes));
+    let mut pause = ROUND.0;
+    while !findings.is_closed() {
+        sleep(rng.jitter(pause, 0.3)).await;
+        pause = (pause * 2).min(ROUND.1);
+        match in_time(LOOKUP, &*discovery, discovery.lookup()).await {
+            // Without a driver nobody is to be met.
+            Ok(found) => drop(findings.send(Finding::Members(addrs(&found))).await),
+            Err(error) => tracing::debug!(%error, "not known whether there are other members"),
+        }
+    }
 }
 
 /// Lets this node be found; the guard is let go after that.
@@ -263,6 +289,7 @@ mod tests {
                 Finding::GiveUp(Event::Refused { code: "discovery", .. }) => GiveUp,
                 Finding::GiveUp(other) => panic!("{other:?}"),
                 Finding::Found(_) => Found,
+                Finding::Members(_) => panic!("nobody is a member yet"),
                 Finding::Join(addrs, vain) => {
                     if silent {
                         asked.push(vain);
