@@ -72,6 +72,17 @@ fn registers(proxy: &Running, leader: &Running) {
     proxy.about(0, &["registered"], &leader.peer());
 }
 
+/// A leader that is alone, and whose proxy was killed once it had kept that.
+fn known_to_a_dead_proxy(town: &Town) -> Running {
+    let proxy = town.proxy();
+    let ana = town.member("ana");
+    registers(&proxy, &ana);
+    // Whoever is answered after that finds it kept.
+    town.ticket();
+    proxy.kill();
+    ana
+}
+
 /// Whom all of these follow, and the others.
 fn led<'a>(members: &[&'a Running]) -> (&'a Running, Vec<&'a Running>) {
     star::agreed(members);
@@ -145,12 +156,7 @@ fn the_heir_of_a_leader_registers_and_newcomers_come_in() {
 #[test]
 fn a_proxy_that_was_killed_knows_the_group() {
     let town = Town::new();
-    let proxy = town.proxy();
-    let ana = town.member("ana");
-    registers(&proxy, &ana);
-    // Whoever is answered after that finds it kept.
-    town.ticket();
-    proxy.kill();
+    let ana = known_to_a_dead_proxy(&town);
     let proxy = town.proxy();
     let ben = town.member("ben");
     whole(&[&ana, &ben]);
@@ -172,12 +178,7 @@ fn a_proxy_that_was_killed_knows_the_group() {
 #[test]
 fn a_proxy_that_was_killed_waits_for_an_heir_that_it_has_not_heard_of() {
     let town = Town::new();
-    let proxy = town.proxy();
-    let ana = town.member("ana");
-    registers(&proxy, &ana);
-    // Whoever is answered after that finds it kept.
-    town.ticket();
-    proxy.kill();
+    let ana = known_to_a_dead_proxy(&town);
     let [ben, eva] = ["ben", "eva"].map(|nick| town.chat(nick).arg("--join").arg(ana.addr()).start());
     whole(&[&ana, &ben, &eva]);
     ana.kill();
